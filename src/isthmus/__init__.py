@@ -1,0 +1,1 @@
+"""Isthmus: the narrow strip of land between a hospital's clinical systems and its administration."""

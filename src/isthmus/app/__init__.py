@@ -1,0 +1,1 @@
+"""App: command line, composition root; imported by nobody."""

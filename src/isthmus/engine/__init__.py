@@ -1,0 +1,1 @@
+"""Engine: all the I/O; one small file per loop."""
