@@ -200,7 +200,7 @@ class Acts(Protocol):
         ...
 
     async def reprocess(
-        self, message_id: str, result: Translated, planned: dict[str, Sequence[Planned]], by: str, why: str, now: datetime
+        self, message_id: str, result: Translated, planned: dict[str, Sequence[Planned]], *, by: str, why: str, now: datetime
     ) -> Sequence[str]:
         """Replace what a message meant: new events, and per subscription new deliveries. A delivery whose id exists with the
         same bytes stays as it is; one with other bytes is superseded by a new delivery (``derive_id("reprocess", old id, body)``);
