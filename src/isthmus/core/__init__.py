@@ -13,11 +13,12 @@ from isthmus.core.message import Message
 from isthmus.core.outcome import Delivered, Outcome, Receipt, Reject, Retry, Unknown
 from isthmus.core.plan import Plan, fan_out, plan, translate
 from isthmus.core.policy import Policy, policy_for
+from isthmus.core.pseudonym import pseudonym
 from isthmus.core.site import Finding, Site
 
 __all__ = [
     "Answer", "Bug", "Catalogue", "Classification", "Contract", "Delivered", "Delivery", "Endpoint", "Envelope", "Event", "EventSpec",
     "Failure", "Finding", "Format", "Header", "Interface", "Invalid", "Lookup", "Message", "NotALookup", "Outcome", "Plan", "Policy",
     "Receipt", "Reject", "Rejected", "Retry", "Site", "Subscription", "Transient", "Unknown", "Verdict", "Violation",
-    "canonical", "derive_id", "fan_out", "lookups", "plan", "policy_for", "subscribe", "translate",
+    "canonical", "derive_id", "fan_out", "lookups", "plan", "policy_for", "pseudonym", "subscribe", "translate",
 ]  # fmt: skip
