@@ -1,0 +1,44 @@
+"""Tell everything that is wrong with a site, at once, each with its cure.
+
+Checks the code (does it load, does each kind have a translator, do classifications make sense), the configuration (every key
+and value) and whether the two agree. Needs no network and no secrets: a secret that this machine lacks is only noted.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from isthmus.app.cli.command import json_option, site_folder, site_positional
+from isthmus.app.cli.terminal import Terminal
+from isthmus.app.config import read_config
+from isthmus.app.exits import Exit
+from isthmus.app.site_check import cross_check
+from isthmus.app.site_loader import load_site
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    site_positional(parser)
+    json_option(parser)
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    folder = site_folder(args, terminal)
+    loaded = read_config(folder, terminal.environment, data=args.data, secrets=False)
+    code = load_site(folder, loaded.config.name if loaded.config else "")
+    agree = cross_check(code.site, loaded.config) if loaded.config and not code.broken else ()
+    findings = (*loaded.findings, *code.findings, *agree)
+    if args.json:
+        terminal.json({"site": code.site.name, "ok": not findings, "findings": findings, "missing_secrets": loaded.missing_secrets})
+        return Exit.FINDINGS if findings else Exit.OK
+    for finding in findings:
+        terminal.finding(finding)
+    for finding in loaded.missing_secrets:
+        terminal.finding(finding, style="yellow")
+    site = code.site
+    size = f"{len(site.interfaces)} interfaces, {len(site.subscriptions)} subscriptions, {len(site.endpoints)} endpoints"
+    if findings:
+        terminal.line(f"{len(findings)} finding{'s' if len(findings) > 1 else ''} in {site.name} ({size})", "red", "bold")
+        return Exit.FINDINGS
+    needs = f"; {len(loaded.missing_secrets)} secrets are needed before it runs here" if loaded.missing_secrets else ""
+    terminal.line(f"{site.name} is sound: {size}{needs}", "green")
+    return Exit.OK
