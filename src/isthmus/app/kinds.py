@@ -20,8 +20,6 @@ class Kind(Struct, frozen=True, kw_only=True):
     """The connector's package."""
     settings: str
     """Name of its settings struct in ``<module>.settings``."""
-    secrets: frozenset[str] = frozenset()
-    """Settings that are secret and must come from the environment or a file."""
 
     def load_settings(self) -> type[Struct]:
         """The settings struct; imports no client."""
@@ -42,6 +40,6 @@ ENDPOINTS: dict[str, Kind] = {
     "mllp": Kind(module="isthmus.connectors.mllp", settings="MllpEndpoint"),
     "http": Kind(module="isthmus.connectors.http", settings="HttpEndpoint"),
     "file": Kind(module="isthmus.connectors.file", settings="FileEndpoint"),
-    "odoo": Kind(module="isthmus.connectors.odoo", settings="OdooSettings", secrets=frozenset({"key"})),
+    "odoo": Kind(module="isthmus.connectors.odoo", settings="OdooEndpoint"),
 }
 KINDS: dict[Role, dict[str, Kind]] = {"sources": SOURCES, "endpoints": ENDPOINTS}

@@ -35,17 +35,17 @@ class Filler:
         self.missing_secrets: list[Finding] = []
         """Secrets that this machine does not have: findings for a run, mere notes for a check."""
 
-    def fill(self, cls: type[S], tree: Tree, path: str, *, secret_names: frozenset[str] = frozenset()) -> S | None:
+    def fill(self, cls: type[S], tree: Tree, path: str) -> S | None:
         """An instance, or None when something was wrong (then ``findings`` has grown)."""
         before = len(self.findings)
         fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
         for key in tree:
             if key not in fields:
                 self.unknown(f"{path}.{key}", key, fields)
-        given = {name: self._value(field, tree[name], f"{path}.{name}", secret_names) for name, field in fields.items() if name in tree}
+        given = {name: self._value(field, tree[name], f"{path}.{name}") for name, field in fields.items() if name in tree}
         for name, field in fields.items():
             if name not in tree and field.default is NODEFAULT and field.default_factory is NODEFAULT:
-                self.add(f"{path}.{name}", "is missing", _add(field, secret_names))
+                self.add(f"{path}.{name}", "is missing", _add(field))
         if len(self.findings) > before:
             return None
         try:
@@ -71,13 +71,13 @@ class Filler:
         near = difflib.get_close_matches(kind.lower(), names, n=1, cutoff=0.5)
         self.add(where, "is no known kind", f"did you mean {near[0]}?" if near else f"known here: {', '.join(names)}")
 
-    def _value(self, field: FieldInfo, raw: Any, where: str, secret_names: frozenset[str]) -> Any:
+    def _value(self, field: FieldInfo, raw: Any, where: str) -> Any:
         origin = f"{where} (from {raw.variable})" if isinstance(raw, FromEnvironment) else where
         value = raw.value if isinstance(raw, FromEnvironment) else raw
-        secret = is_secret(field, secret_names)
+        secret = is_secret(field)
         nested = _struct_in(field.type)
         if nested is not None and isinstance(value, dict):
-            return self.fill(nested, value, where, secret_names=secret_names)
+            return self.fill(nested, value, where)
         if is_reference(value):
             return self._secret(value, origin)
         if isinstance(value, dict):
@@ -97,9 +97,9 @@ class Filler:
         return UNRESOLVED
 
 
-def is_secret(field: FieldInfo, names: frozenset[str]) -> bool:
-    """Whether a field holds a secret: marked so in its type, or named so in the registry of kinds."""
-    return field.encode_name in names or any(
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a field holds a secret: its type is ``isthmus.connectors.secret.Secret``, perhaps optional."""
+    return any(
         isinstance(meta, msgspec.Meta) and (meta.extra or {}).get("secret")
         for one in (field.type, *typing.get_args(field.type))
         for meta in getattr(one, "__metadata__", ())
@@ -140,9 +140,9 @@ def _struct_in(kind: Any) -> type[Struct] | None:
 
 
 def _decode(kind: type, value: Any) -> Any:
-    if kind is Path and isinstance(value, str):
+    if kind is Path and isinstance(value, str) and value:
         return Path(value)
-    raise ValueError(f"Expected `{kind.__name__}`")
+    raise ValueError("Expected a path in quotes")
 
 
 def _plain(error: msgspec.ValidationError) -> str:
@@ -151,7 +151,7 @@ def _plain(error: msgspec.ValidationError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _add(field: FieldInfo, secret_names: frozenset[str]) -> str:
-    if is_secret(field, secret_names):
+def _add(field: FieldInfo) -> str:
+    if is_secret(field):
         return f"add it: {HOW}"
     return f"add {field.encode_name} = {describe(field.type)}"

@@ -11,6 +11,7 @@ from msgspec import Struct
 from isthmus.app.config.fill import Filler
 from isthmus.app.config.layers import FILE, FromEnvironment, Tree, overlay, read_file
 from isthmus.app.config.model import Config, JournalSettings, MemoryJournal, Placed, PostgresJournal, SiteSettings, SqliteJournal
+from isthmus.app.config.paths import anchored
 from isthmus.app.kinds import KINDS, Kind, Role
 from isthmus.core import Finding
 
@@ -61,7 +62,12 @@ def read_config(folder: Path, environment: Mapping[str, str], *, data: Path | No
         return Loaded(None, tuple(filler.findings), tuple(filler.missing_secrets))
     home = (data or folder / site.data).absolute()
     config = Config(
-        folder=folder, data=home, name=site.name or folder.name, journal=journal, sources=placed["sources"], endpoints=placed["endpoints"]
+        folder=folder,
+        data=home,
+        name=site.name or folder.name,
+        journal=anchored(journal, home, folder),
+        sources={name: _anchored(one, home, folder) for name, one in placed["sources"].items()},
+        endpoints={name: _anchored(one, home, folder) for name, one in placed["endpoints"].items()},
     )
     return Loaded(config, (), tuple(filler.missing_secrets))
 
@@ -80,6 +86,8 @@ def _placed(filler: Filler, role: Role, section: Tree) -> dict[str, Placed]:
     for name, raw in section.items():
         where = f"{role}.{name}"
         tree = _table(filler, raw, where)
+        if not isinstance(raw, dict):
+            continue
         if "kind" not in tree:
             filler.add(f"{where}.kind", "is missing", f"add kind = {_or(KINDS[role])}")
             continue
@@ -88,10 +96,14 @@ def _placed(filler: Filler, role: Role, section: Tree) -> dict[str, Placed]:
         if kind is None:
             filler.unknown_kind(f"{where}.kind", text, KINDS[role])
             continue
-        settings = filler.fill(kind.load_settings(), _without_kind(tree), where, secret_names=kind.secrets)
+        settings = filler.fill(kind.load_settings(), _without_kind(tree), where)
         if settings is not None:
             found[name] = Placed(name=name, kind=text, settings=settings)
     return found
+
+
+def _anchored(placed: Placed, data: Path, folder: Path) -> Placed:
+    return Placed(name=placed.name, kind=placed.kind, settings=anchored(placed.settings, data, folder))
 
 
 def _table(filler: Filler, raw: Any, where: str) -> Tree:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-Secret = Annotated[str, Meta(extra={"secret": True})]
-"""A setting that is given as ``{env = "NAME"}`` or ``{file = "path"}``, never as text in the file."""
+from isthmus.connectors.secret import Secret
 
 
 class SiteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
