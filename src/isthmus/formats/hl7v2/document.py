@@ -1,0 +1,179 @@
+"""Hl7: one message of HL7 v2, read lazily from its original bytes, which are never altered."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+
+from isthmus.core.contract import Violation
+from isthmus.core.failure import Invalid
+from isthmus.formats.hl7v2.charset import Charset, settle, wide
+from isthmus.formats.hl7v2.delimiters import read_delimiters
+from isthmus.formats.hl7v2.edit import replace
+from isthmus.formats.hl7v2.encoding import USUAL, Encoding
+from isthmus.formats.hl7v2.group import Group
+from isthmus.formats.hl7v2.kind import kind
+from isthmus.formats.hl7v2.lines import Lines, read_lines
+from isthmus.formats.hl7v2.primitive import moment
+from isthmus.formats.hl7v2.segment import Segment
+from isthmus.formats.hl7v2.write import Draft, Value, timestamp, write_header, write_segment
+
+_LEAD = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n\x00\x0b])*")
+_TRAIL = b" \t\r\n\x00\x1a\x1c"
+
+
+class Hl7(Group):
+    """A message. ``message["PV1-19"]`` is text, ``message.segments("OBX")`` segments, ``bytes(message)`` what the sender sent.
+
+    Any mix of CR, LF and CRLF ends a segment. Nothing but ``Invalid`` is raised for what a sender wrote, and only where there is
+    no MSH with a field separator; whatever else is odd is read as docs/explanation/hl7v2-oddities.md says, and told by
+    :meth:`oddities`.
+    """
+
+    __slots__ = ("_lines", "_made", "encoding", "raw", "view")
+
+    def __init__(self, raw: bytes, zone: dt.tzinfo = dt.UTC) -> None:
+        super().__init__((), zone)
+        self.raw = raw
+        self.view = raw
+        """What is split: the original bytes from MSH on, or their UTF-8 where the charset hides delimiters in its characters."""
+        self.encoding = USUAL
+        self._lines: Lines | None = None
+        self._made: dict[bytes, list[Segment | None]] = {}
+        if raw[:9] != b"MSH|^~\\&|" or not raw.isascii() or b"\x1b" in raw or b"\x1c" in raw:
+            self.view, self.encoding = _prepare(raw)
+
+    def __bytes__(self) -> bytes:
+        return self.raw
+
+    def __repr__(self) -> str:
+        return f"<Hl7 {self.kind} of {len(self.raw)} bytes>"
+
+    # ---- what MSH says ---------------------------------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> str:
+        """``ADT^A03``."""
+        return kind(self["MSH-9.1"], self["MSH-9.2"], self["MSH-9.3"], self["EVN-1"])
+
+    @property
+    def control_id(self) -> str:
+        return self["MSH-10"]
+
+    @property
+    def version(self) -> str:
+        return self["MSH-12"]
+
+    @property
+    def zone(self) -> dt.tzinfo:
+        """The offset in MSH-7, which holds for the whole message (§2.15.9.7); else the zone that the contract names."""
+        sent = moment(self["MSH-7"])
+        return self._zone if sent is None or sent.value.tzinfo is None else sent.value.tzinfo
+
+    # ---- segments --------------------------------------------------------------------------------------------------------
+
+    @property
+    def lines(self) -> Lines:
+        lines = self._lines
+        if lines is None:
+            lines = self._lines = read_lines(self.view, self.encoding.field)
+        return lines
+
+    def find(self, name: bytes, occurrence: int = 1) -> Segment | None:
+        lines = self.lines.named.get(name)
+        if lines is None or occurrence > len(lines):
+            return None
+        index = occurrence - 1 if occurrence else 0
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = [None] * len(lines)
+        segment = made[index]
+        if segment is None:
+            segment = made[index] = Segment(lines[index], self.encoding, index + 1)
+        return segment
+
+    def __iter__(self) -> Iterator[Segment]:
+        seen: dict[bytes, int] = {}
+        for line in self.lines.order:
+            name = line[:3]
+            seen[name] = number = seen.get(name, 0) + 1
+            segment = self.find(name, number)
+            assert segment is not None  # noqa: S101 - order and named hold the same lines
+            yield segment
+
+    def segments(self, *names: str) -> tuple[Segment, ...]:
+        if len(names) != 1:
+            return super().segments(*names)
+        name = names[0].encode()
+        count = len(self.lines.named.get(name, ()))
+        return tuple(segment for number in range(1, count + 1) if (segment := self.find(name, number)) is not None)
+
+    def oddities(self) -> tuple[Violation, ...]:
+        """What the sender should mend although it could be read; and, as an error, a second message under the first one's MSH."""
+        found: list[Violation] = []
+        if flaw := self.encoding.delimiters.flaw:
+            found.append(Violation("MSH-2", "delimiters", f"{flaw}; send ^~\\&", "warning"))
+        if flaw := self.encoding.charset.flaw:
+            found.append(Violation("MSH-18", "charset", f"{flaw}; declare what you send, best UNICODE UTF-8", "warning"))
+        lines = self.lines
+        if len(lines.named[b"MSH"]) > 1:
+            found.append(Violation("MSH[2]", "one-message", "a second message stands in this one: send each in a frame of its own"))
+        return (*found, *lines.odd)
+
+    # ---- writing ---------------------------------------------------------------------------------------------------------
+
+    def replace(self, path: str, value: Value) -> Hl7:
+        """A new message with this field, repetition, component or sub-component changed and every other byte as it was."""
+        return Hl7(replace(self.raw, self.view, self.encoding, path, value), self._zone)
+
+    @classmethod
+    def build(
+        cls,
+        kind: str,
+        *segments: Draft,
+        control_id: str,
+        at: dt.datetime | str,
+        sender: tuple[str, str],
+        receiver: tuple[str, str],
+        version: str = "2.5.1",
+        more: Mapping[int, Value] | None = None,
+    ) -> Hl7:
+        """A new message in UTF-8: ``Hl7.build("OML^O21^OML_O21", ("PID", {3: "123", 5: ("Doe", "Jane")}), …)``.
+
+        A value is text (escaped here), a number, a date or time, a tuple of components (in it, tuples of sub-components), a list of
+        repetitions, ``NULL``, or None for nothing; bytes are taken as they are. ``sender`` and ``receiver`` are application and
+        facility; ``more`` are further fields of MSH (``{15: "AL", 16: "AL"}``).
+        """
+        sent = at if isinstance(at, str) else timestamp(at)
+        fields: dict[int, Value] = {3: sender[0], 4: sender[1], 5: receiver[0], 6: receiver[1], 7: sent, 10: control_id, 12: version}
+        lines = [write_header(kind, fields | dict(more or {}))]
+        lines += [write_segment(name, fields) for name, fields in segments]
+        return cls(b"".join(line + b"\r" for line in lines))
+
+
+def _prepare(raw: bytes) -> tuple[bytes, Encoding]:
+    """View and encoding of a message that does not begin and end as most do."""
+    view, codec = raw, wide(raw)
+    if codec:
+        view = raw.decode(codec, "replace").encode().removeprefix(b"\xef\xbb\xbf")
+    lead = _LEAD.match(view)
+    view = view[lead.end() if lead else 0 :].rstrip(_TRAIL)
+    if view[:3] != b"MSH":
+        raise _headless(view)
+    delimiters = read_delimiters(view)
+    if codec:
+        return view, Encoding(delimiters, Charset("utf-8", "utf-8", wire=codec))
+    fields = view.splitlines()[0].split(delimiters.field)
+    declared = fields[17] if len(fields) > 17 else b""  # noqa: PLR2004 - MSH-18
+    names = declared.split(delimiters.repetition) if delimiters.repetition else [declared]
+    view, charset = settle(view, [name.decode("latin-1") for name in names if name.strip()])
+    return view, Encoding(delimiters, charset)
+
+
+def _headless(view: bytes) -> Invalid:
+    if not view:
+        return Invalid("empty", "MSH: there is nothing here; send a message that begins with MSH")
+    if view[:3] in (b"FHS", b"BHS"):
+        return Invalid("batch", "MSH: this is a batch; split it, or send each of its messages in a frame of its own")
+    return Invalid("no-msh", "MSH: a message begins with MSH; what stands here does not")

@@ -1,0 +1,58 @@
+"""Format: HL7 v2 as the engine knows it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from isthmus.core.contract import Header, Verdict, Violation
+from isthmus.formats.hl7v2.acknowledge import acknowledge
+from isthmus.formats.hl7v2.document import Hl7
+from isthmus.formats.hl7v2.header import read_header
+
+_SOUGHT = (
+    ("patient", "PID-3.1"),
+    ("patient", "MRG-1.1"),
+    ("account", "PID-18.1"),
+    ("visit", "PV1-19.1"),
+    ("order", "ORC-2.1"),
+    ("order", "ORC-3.1"),
+    ("order", "OBR-2.1"),
+    ("order", "OBR-3.1"),
+    ("appointment", "SCH-1.1"),
+    ("appointment", "SCH-2.1"),
+    ("control", "MSH-10"),
+)
+"""Where a message names what people search it by."""
+
+
+class Hl7v2:
+    """Satisfies ``core.contract.Format[Hl7]``. ``zone``: where times without an offset are."""
+
+    __slots__ = ("zone",)
+
+    def __init__(self, zone: dt.tzinfo = dt.UTC) -> None:
+        self.zone = zone
+
+    @property
+    def name(self) -> str:
+        return "hl7v2"
+
+    def header(self, body: bytes) -> Header:
+        """Kind, sender and control id from MSH; raises ``Invalid`` where there is none."""
+        return read_header(body)
+
+    def open(self, body: bytes) -> Hl7:
+        """The message, lazily parsed; raises ``Invalid`` where the bytes hold no MSH."""
+        return Hl7(body, self.zone)
+
+    def identifiers(self, document: Hl7) -> tuple[tuple[str, str], ...]:
+        """Patient, account, visit, order, appointment and control ids, each once."""
+        return tuple(dict.fromkeys((what, value) for what, path in _SOUGHT for value in document.values(path)))
+
+    def acknowledge(self, body: bytes, verdict: Verdict, violations: tuple[Violation, ...], *, reply_id: str, at: str) -> bytes | None:
+        """The answer in the mode that the message asks for; None where it asks for none."""
+        return acknowledge(body, verdict, violations, reply_id=reply_id, at=at)
+
+
+HL7V2 = Hl7v2()
+"""The format without a zone of its own: times without an offset are UTC."""

@@ -1,0 +1,132 @@
+"""MLLP framing without I/O (HL7 v2.5.1 appendix C.4, Transport Specification: MLLP): ``<VT> message <FS><CR>``.
+
+Bytes in, frames and noise out; the same whatever the packets. A frame ends at FS: neither a missing CR nor one that comes in the
+next packet holds a message back. What stands between frames is reported, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from isthmus.core.failure import Invalid
+
+VT: Final = b"\x0b"
+FS: Final = b"\x1c"
+_END: Final = b"\x1c\r"
+_BETWEEN: Final = b"\r\n \t\x00"
+"""What may stand between frames without being worth a word: the CR after FS, and what senders pad with."""
+_KEPT: Final = 65_536
+"""How much of what was too large is kept, so that its MSH can still be answered."""
+
+
+class Frame(Struct, frozen=True):
+    """One message, as it stood between VT and FS."""
+
+    body: bytes
+    flaw: str = ""
+    """``no-start`` where VT was missing; empty where the frame was whole."""
+
+
+class Noise(Struct, frozen=True):
+    """Bytes that are no whole frame. ``data`` may hold PHI: for the journal, not for a log line."""
+
+    reason: str
+    """``between-frames``: no message · ``unframed``: a message without VT and FS · ``no-end``: the next frame or the end of the
+    connection came before FS · ``too-large``."""
+    data: bytes
+    """All of it; of what was too large, the beginning (its MSH can still be answered)."""
+    size: int
+
+
+def frame(body: bytes) -> bytes:
+    """A message ready to be sent; raises ``Invalid`` where it holds the bytes that frame it."""
+    if VT in body or FS in body:
+        raise Invalid("mllp-frame", "the message holds VT or FS, which end a frame: escape them as \\X0B\\ and \\X1C\\")
+    return VT + body + _END
+
+
+class Decoder:
+    """One connection's way in. ``limit`` is the largest message in bytes that is taken."""
+
+    __slots__ = ("_chunks", "_inside", "_limit", "_size")
+
+    def __init__(self, limit: int = 64 * 1024 * 1024) -> None:
+        self._limit = limit
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._inside = False
+
+    @property
+    def pending(self) -> int:
+        """Bytes that wait for the rest of their frame."""
+        return self._size
+
+    def feed(self, data: bytes) -> list[Frame | Noise]:
+        """What these bytes complete."""
+        events: list[Frame | Noise] = []
+        *ended, rest = data.split(FS)
+        for run in ended:
+            self._run(run, events)
+            self._end(events)
+        if rest:
+            self._run(rest, events)
+        return events
+
+    def close(self) -> list[Frame | Noise]:
+        """The connection has ended: what was left without its end."""
+        events: list[Frame | Noise] = []
+        self._abandon(events)
+        self._inside = False
+        return events
+
+    def _run(self, run: bytes, events: list[Frame | Noise]) -> None:
+        first, *begun = run.split(VT)
+        self._take(first)
+        for body in begun:
+            self._abandon(events)
+            self._inside = True
+            self._take(body)
+
+    def _take(self, data: bytes) -> None:
+        if not self._inside and not self._chunks:
+            data = data.lstrip(_BETWEEN)
+        if not data:
+            return
+        within = self._size <= self._limit
+        self._size += len(data)
+        if within:
+            self._chunks.append(data)
+            if self._size > self._limit:
+                self._chunks = [b"".join(self._chunks)[: min(_KEPT, self._limit)]]
+
+    def _end(self, events: list[Frame | Noise]) -> None:
+        """FS came."""
+        inside = self._inside
+        data, size = self._empty()
+        self._inside = False
+        if size > self._limit:
+            events.append(Noise("too-large", data, size))
+        elif inside:
+            events.append(Frame(data))
+        elif data.startswith(b"MSH"):
+            events.append(Frame(data, "no-start"))
+        elif data:
+            events.append(Noise("between-frames", data, size))
+
+    def _abandon(self, events: list[Frame | Noise]) -> None:
+        """What is pending will have no FS."""
+        inside = self._inside
+        data, size = self._empty()
+        if size > self._limit:
+            events.append(Noise("too-large", data, size))
+        elif inside:
+            events.append(Noise("no-end", data, size))
+        elif data:
+            events.append(Noise("unframed" if data.startswith(b"MSH") else "between-frames", data, size))
+
+    def _empty(self) -> tuple[bytes, int]:
+        chunks, size = self._chunks, self._size
+        self._chunks, self._size = [], 0
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks), size

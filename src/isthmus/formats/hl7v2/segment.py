@@ -1,0 +1,92 @@
+"""Segment: one line of a message, split into fields when the first is asked for."""
+
+from __future__ import annotations
+
+from typing import overload
+
+from isthmus.formats.hl7v2.encoding import NULL, Encoding
+from isthmus.formats.hl7v2.field import Field
+from isthmus.formats.hl7v2.place import Place, inner_place
+
+HEADERS = frozenset((b"MSH", b"FHS", b"BHS"))
+"""Segments whose first field is the field separator itself."""
+
+
+class Segment:
+    """``segment[3]`` is a :class:`Field`, ``segment["3[2].4"]`` its text; what is absent is empty."""
+
+    __slots__ = ("_fields", "encoding", "occurrence", "raw")
+
+    def __init__(self, raw: bytes, encoding: Encoding, occurrence: int) -> None:
+        self.raw = raw
+        """Its bytes, without the terminator."""
+        self.encoding = encoding
+        self.occurrence = occurrence
+        """Which one of its name in the message, from 1."""
+        self._fields: list[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.raw[:3].decode("latin-1")
+
+    @property
+    def where(self) -> str:
+        """Its place in words: ``OBX[3]``; the first of its name is just ``PID``."""
+        return f"{self.name}[{self.occurrence}]" if self.occurrence > 1 else self.name
+
+    @property
+    def fields(self) -> list[bytes]:
+        """Raw fields; number 0 is the name."""
+        fields = self._fields
+        if fields is None:
+            separator = self.encoding.field
+            fields = self._fields = self.raw.split(separator)
+            if fields[0] in HEADERS:
+                fields.insert(1, separator)
+        return fields
+
+    @overload
+    def __getitem__(self, key: int) -> Field: ...
+    @overload
+    def __getitem__(self, key: str) -> str: ...
+    def __getitem__(self, key: int | str) -> Field | str:
+        if isinstance(key, str):
+            return self.encoding.text(self.part(inner_place(key)))
+        fields = self.fields
+        return Field(fields[key] if 0 < key < len(fields) else b"", self.encoding)
+
+    def __len__(self) -> int:
+        """Number of its last field."""
+        return len(self.fields) - 1
+
+    def part(self, place: Place) -> bytes:
+        """The raw bytes at a place (its segment is not looked at); without component or repetition said, the first."""
+        fields = self.fields
+        if place.field >= len(fields):
+            return b""
+        raw = fields[place.field]
+        if not raw or (place.field <= 2 and fields[0] in HEADERS):  # noqa: PLR2004 - MSH-1 and MSH-2 are delimiters, not made of them
+            return raw
+        encoding = self.encoding
+        for delimiter, number in (
+            (encoding.repetition, place.repetition),
+            (encoding.component, place.component),
+            (encoding.subcomponent, place.subcomponent),
+        ):
+            if delimiter and delimiter in raw:
+                parts = raw.split(delimiter)
+                raw = parts[number - 1 if number else 0] if number <= len(parts) else b""
+            elif number > 1:
+                return b""
+        return raw
+
+    def is_null(self, place: Place) -> bool:
+        """True where the explicit null ``""`` stands at this place, or in the field that holds it."""
+        fields = self.fields
+        return self.part(place) == NULL or (place.field < len(fields) and fields[place.field] == NULL)
+
+    def __bytes__(self) -> bytes:
+        return self.raw
+
+    def __repr__(self) -> str:
+        return f"<Segment {self.where}>"  # its fields may name a patient
