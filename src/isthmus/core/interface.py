@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from isthmus.core.classification import Classification
 from isthmus.core.contract import Contract, D
@@ -96,12 +96,36 @@ class Subscription(Generic[E]):
         return f"Subscription({self.name!r})"
 
 
+S1 = TypeVar("S1", bound=Event)
+S2 = TypeVar("S2", bound=Event)
+S3 = TypeVar("S3", bound=Event)
+Told = Callable[[Callable[[E], Produced[Delivery]]], Subscription[E]]
+"""A decorator that makes a function from these events a Subscription."""
+
+
+@overload
 def subscribe(
-    *events: type[E], to: Endpoint, owner: str, classification: Classification, name: str = "", runbook: str = ""
-) -> Callable[[Callable[[E], Produced[Delivery]]], Subscription[E]]:
+    first: type[S1], second: type[S2], /, *, to: Endpoint, owner: str, classification: Classification, name: str = "", runbook: str = ""
+) -> Told[S1 | S2]: ...
+@overload
+def subscribe(
+    first: type[S1],
+    second: type[S2],
+    third: type[S3],
+    /,
+    *,
+    to: Endpoint,
+    owner: str,
+    classification: Classification,
+    name: str = "",
+    runbook: str = "",
+) -> Told[S1 | S2 | S3]: ...
+@overload
+def subscribe(*events: type[E], to: Endpoint, owner: str, classification: Classification, name: str = "", runbook: str = "") -> Told[E]: ...
+def subscribe(*events: type[Any], to: Endpoint, owner: str, classification: Classification, name: str = "", runbook: str = "") -> Told[Any]:
     """Make a function from events to deliveries a Subscription; its name is ``<endpoint>.<function>`` unless given."""
 
-    def register(function: Callable[[E], Produced[Delivery]]) -> Subscription[E]:
+    def register(function: Callable[[Any], Produced[Delivery]]) -> Subscription[Any]:
         return Subscription(
             name or f"{to.name}.{function.__name__.replace('_', '-')}",
             function,
