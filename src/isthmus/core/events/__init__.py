@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from isthmus.core.event import Event
 from isthmus.core.events import billing, encounters, exchange, identity, medication, orders, results, scheduling, supply
-from isthmus.core.events.billing import ChargeCredited, ChargeLine, ChargePosted, ChargesBilled, ChargesRefunded
+from isthmus.core.events.billing import ChargeCredited, ChargeLine, ChargePosted, ChargesBilled, ChargesRefunded, PaymentPosted
 from isthmus.core.events.encounters import (
     AdmissionCancelled,
     BedStatusChanged,
@@ -65,6 +65,6 @@ __all__ = [
     "DischargeCancelled", "EncounterMerged", "EncounterPlanned", "EncounterUpdated", "Identifier", "IdentifierChanged", "Location",
     "MedicationDispensed", "MedicationOrdered", "MedicationReturned", "Observation", "OrderCancelled", "OrderChanged", "OrderLine",
     "OrderPlaced", "PatientAdmitted", "PatientClass", "PatientDischarged", "PatientMerged", "PatientPreadmitted", "PatientRegistered",
-    "PatientTransferred", "PatientsLinked", "Payer", "PersonDeleted", "PersonRegistered", "PersonUpdated", "RecordMoved", "ResultReported",
+    "PatientTransferred", "PatientsLinked", "Payer", "PaymentPosted", "PersonDeleted", "PersonRegistered", "PersonUpdated", "RecordMoved", "ResultReported",
     "SlotsBlocked", "SupplyLine", "SupplyReturned", "SupplyUsed", "TransferCancelled",
 ]  # fmt: skip

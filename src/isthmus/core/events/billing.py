@@ -69,7 +69,7 @@ class ChargesBilled(Event, frozen=True, kw_only=True):
     encounter: Identifier
     payer: Payer
     currency: str = ""
-    on: date | None = None
+    on: date
     lines: tuple[ChargeLine, ...]
 
 
@@ -81,8 +81,19 @@ class ChargesRefunded(Event, frozen=True, kw_only=True):
     encounter: Identifier
     payer: Payer
     currency: str = ""
-    on: date | None = None
+    on: date
     lines: tuple[ChargeLine, ...]
 
 
-EVENTS = (ChargePosted, ChargeCredited, ChargesBilled, ChargesRefunded)
+@canonical("payment.posted", version=1, owner=OWNER, key=("encounter", "payment"), ordered_by="encounter")
+class PaymentPosted(Event, frozen=True, kw_only=True):
+    """Money came in: a payment or co-payment (FT1-6 PY, CO). Billing books it from the bank's statement, not from here."""
+
+    payment: str
+    encounter: Identifier
+    amount: Decimal | None = None
+    currency: str = ""
+    on: date | None = None
+
+
+EVENTS = (PaymentPosted, ChargePosted, ChargeCredited, ChargesBilled, ChargesRefunded)

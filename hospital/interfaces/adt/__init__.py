@@ -1,0 +1,1 @@
+"""Admissions, transfers, discharges, updates and merges."""

@@ -1,0 +1,1 @@
+"""Charges: posted, credited, billed."""

@@ -1,0 +1,32 @@
+"""When it happened: the first of several places that holds a readable time. Senders leave most of them empty."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from isthmus.core import Invalid
+from isthmus.formats.hl7v2 import Group
+
+
+def moment_of(group: Group, *places: str) -> datetime | None:
+    """The first readable point in time; what is written in prose (``February 2 2024``) counts as not said."""
+    for place in places:
+        try:
+            found = group.time(place, None)
+        except Invalid:
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def day_of(group: Group, *places: str) -> date | None:
+    """The first readable day, as the sender's calendar has it."""
+    for place in places:
+        try:
+            found = group.date(place, None)
+        except Invalid:
+            continue
+        if found is not None:
+            return found
+    return None

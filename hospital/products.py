@@ -1,0 +1,28 @@
+"""Products of Odoo by the codes of drugs, supplies and services, so that every interface names them alike."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from isthmus.connectors.odoo import Move, Ref, ref
+
+from .crosswalks.items import ITEMS
+
+
+def item(code: str) -> Ref:
+    """A product that is kept in stock; made under its code when Odoo has none."""
+    known = ITEMS.get(code)
+    reference, name = (known.reference, known.name) if known is not None else (code, code)
+    return ref("product.product", f"item-{reference}", name=name, default_code=reference, type="consu", is_storable=True)
+
+
+def move(code: str, quantity: Decimal, unit: str) -> Move:
+    """So much of an item, in the product's own unit: ``2 BOX`` of gloves are 200 gloves."""
+    known = ITEMS.get(code)
+    packs = dict(known.units) if known is not None else {}
+    return Move(product=item(code), quantity=float(quantity * packs.get(unit.upper(), Decimal(1))))
+
+
+def service(code: str) -> Ref:
+    """What is charged. Named by its code alone: the text of a procedure can tell what somebody suffers from."""
+    return ref("product.product", f"service-{code}", name=code, default_code=code, type="service")
