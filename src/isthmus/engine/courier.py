@@ -1,0 +1,313 @@
+"""Courier: carries the deliveries of one endpoint out, and writes down how each attempt ended.
+
+    claim ──► hand ──► workers (``in_flight`` of them, each ``send`` up to ``max_batch``) ──► done ──► settle
+
+Claiming, sending and settling run beside each other, each in batches: whatever is finished while a settle is under way is the
+next. The journal hands out at most one delivery of an ordering key at a time, so what is in hand may go in any order.
+
+An outcome that is unknown is checked before anything is sent again. An exception of the client's own is our bug, and the
+outcome of what it was sending is unknown; the endpoint pauses, and what was in that batch goes alone from then on, so that one
+delivery that breaks the client soon stands alone as a dead letter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import structs
+
+from isthmus.connectors.port import Client
+from isthmus.core.classification import Classification
+from isthmus.core.failure import Bug, Failure, Rejected, Transient
+from isthmus.core.outcome import Delivered, Outcome, Retry, Unknown
+from isthmus.core.policy import Policy, policy_for
+from isthmus.engine import unplannable
+from isthmus.engine.breaker import Breaker, BreakerState
+from isthmus.engine.clock import Clock, deadline
+from isthmus.engine.hand import Hand
+from isthmus.engine.settling import CLIENT_BUG, settled
+from isthmus.engine.telemetry import AttemptsSettled, BreakerMoved, DeliveriesDied, EndpointPaused, Notify
+from isthmus.engine.wake import POLL, Wake
+from isthmus.journals.port import Claimed, Outbox, Settlement
+
+SETTLED_AT_ONCE = 512
+HUNG = 4.0
+"""Times the policy's timeout, plus half a minute for the budget's queue: a client still silent then hangs, and is interrupted."""
+PAUSE = 60.0
+"""Seconds an endpoint rests after a bug of its client, or while its configuration is refused."""
+ALONE = 3
+"""Attempts after which a delivery that breaks the client by itself is given to a person."""
+
+_UNDECLARED = policy_for(Classification(criticality="operations", latency="minutes"))
+"""For deliveries of a subscription that the site no longer declares."""
+
+
+class Courier:
+    """One endpoint's. ``claiming``, ``settling`` and ``working`` (``workers`` times) are its loops."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        client: Client,
+        journal: Outbox,
+        *,
+        policies: Mapping[str, Policy],
+        clock: Clock,
+        rng: random.Random,
+        node: str,
+        notify: Notify,
+    ) -> None:
+        """``policies``: by subscription that sends to this endpoint."""
+        self.endpoint = endpoint
+        self._client = client
+        self._journal = journal
+        self._policies = policies
+        self._clock = clock
+        self._rng = rng
+        self._node = node
+        self._notify = notify
+        known = list(policies.values()) or [_UNDECLARED]
+        self.breaker = Breaker(
+            after=max(one.breaker_after for one in known), pause=min(one.breaker_pause for one in known), moved=self._moved
+        )
+        self._probe_timeout = min(one.timeout for one in known)
+        self.workers = max(1, client.in_flight)
+        self._hand = Hand(workers=self.workers, max_batch=client.max_batch, lanes={one.lane for one in known})
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._done: list[Settlement] = []
+        self._opened = False
+        self.wake = Wake(clock)
+        self._settle = Wake(clock)
+        self.next_due: datetime | None = None
+
+    # ---- what others see
+
+    @property
+    def in_hand(self) -> int:
+        """Claimed and not settled yet."""
+        return len(self._hand) + len(self._done)
+
+    @property
+    def in_the_air(self) -> int:
+        return self._hand.flying
+
+    def at_rest(self, until: datetime) -> bool:
+        """Nothing is in hand and nothing will be due before that time, as far as it knows; or the endpoint does not answer."""
+        if self.breaker.state == "open":
+            return self._hand.flying == 0 and not self._done
+        due_soon = self.next_due is not None and self._clock.now() < self.next_due <= until
+        return self.in_hand == 0 and self.wake.asleep and not due_soon
+
+    async def hand_back(self) -> None:
+        """The engine stops and the loops have ended: settle what is done, return what was not sent."""
+        settlements = [*self._done, *(self._unsent(one) for one in self._hand)]
+        self._done.clear()
+        self._hand.clear()
+        if settlements:
+            await self._journal.settle(settlements, self._node)
+
+    async def close(self) -> None:
+        if self._opened:
+            self._opened = False
+            await self._client.close()
+
+    # ---- claiming
+
+    async def claiming(self) -> None:
+        while True:
+            if self.breaker.state == "open" or not self._opened:
+                await self._probe()
+                continue
+            room = self._room()
+            if room and await self._claim(room) == room:
+                continue  # there may be more
+            await self.wake.wait(await self._until_due() if self._room() else POLL)
+
+    def _room(self) -> int:
+        if self.breaker.state == "half-open":
+            return 0 if self.in_hand else 1
+        return self._hand.room(len(self._done))
+
+    async def _claim(self, room: int) -> int:
+        claimed = await self._journal.claim(self.endpoint, room, self._clock.now(), self._node)
+        for one in claimed:
+            if one.delivery.operation == unplannable.OPERATION:
+                self._note([one], [unplannable.outcome(one.delivery)], checked=False, started=self._clock.now())
+                self._settle()
+            else:
+                self._hand.add(one, self._policy(one))
+        self._hand.filled(self._clock.monotonic(), full=len(claimed) == room)
+        self._call_workers(len(claimed))
+        return len(claimed)
+
+    async def _until_due(self) -> float:
+        """Seconds until something becomes due; what is due already but could not be claimed waits for something that wakes us."""
+        self.next_due = await self._journal.next_due(self.endpoint)
+        if self.next_due is None:
+            return POLL
+        seconds = (self.next_due - self._clock.now()).total_seconds()
+        return min(seconds, POLL) if seconds > 0 else POLL
+
+    # ---- opening, probing
+
+    async def _probe(self) -> None:
+        """Wait until the probe is due, then ask whether the endpoint is there."""
+        wait = self.breaker.probe_at - self._clock.monotonic()
+        if self.breaker.state == "open" and wait > 0:
+            await self._clock.sleep(wait)
+        try:
+            async with deadline(self._clock, HUNG * self._probe_timeout):
+                if self._opened:
+                    await self._client.ping(self._probe_timeout)
+                else:
+                    await self._client.open()
+        except Rejected as failure:
+            self._pause(failure.code, failure.detail)
+        except Transient as failure:
+            self.breaker.trip(self._clock.monotonic(), failure.code, failure.after)
+        except TimeoutError:
+            self.breaker.trip(self._clock.monotonic(), "probe-timeout")
+        except Exception as error:  # noqa: BLE001 - a broken client must not end the other endpoints
+            self._pause("client-exception", f"probe raised {type(error).__name__}")
+        else:
+            self._opened = True
+            if self.breaker.state == "open":
+                self.breaker.answered()
+            self._call_workers(self.workers)
+
+    def _pause(self, code: str, detail: str) -> None:
+        self.breaker.trip(self._clock.monotonic(), code, PAUSE)
+        self._notify(EndpointPaused(endpoint=self.endpoint, code=code, detail=detail, pause=PAUSE))
+
+    def _moved(self, state: BreakerState, code: str) -> None:
+        self._notify(BreakerMoved(endpoint=self.endpoint, state=state, code=code))
+        self.wake()
+        if state != "open":
+            self._call_workers(self.workers)
+
+    # ---- sending
+
+    async def working(self) -> None:
+        """One worker: it takes what goes in one ``send``, again and again."""
+        while True:
+            batch, safety = self._take()
+            if not batch:
+                call: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._idle.append(call)
+                await call
+                continue
+            try:
+                await self._carry(batch)
+            finally:
+                self._hand.landed(len(batch), safety=safety)
+                self._settle()
+
+    def _take(self) -> tuple[list[Claimed], bool]:
+        if not self._opened or not self.breaker.permits(self._hand.flying):
+            return [], False
+        return self._hand.take(self._clock.monotonic(), single=self.breaker.state == "half-open")
+
+    def _call_workers(self, batches: int) -> None:
+        while self._idle and batches > 0:
+            call = self._idle.popleft()
+            if not call.done():
+                call.set_result(None)
+                batches -= 1
+
+    async def _carry(self, batch: Sequence[Claimed]) -> None:
+        """Send one batch, or check one delivery (and send it if it is surely not there), and note how it ended."""
+        started, checked = self._clock.now(), batch[0].unknown
+        timeout = max(self._policy(one).timeout for one in batch)
+        try:
+            async with deadline(self._clock, HUNG * timeout + 30.0):
+                outcomes: Sequence[Outcome] = [await self._client.check(batch[0].delivery, timeout)] if checked else []
+                if not outcomes or (isinstance(outcomes[0], Retry) and not outcomes[0].after):
+                    checked = False
+                    outcomes = await self._send(batch, timeout)
+        except (Transient, TimeoutError) as failure:
+            code = failure.code if isinstance(failure, Transient) else "client-hung"
+            self._note(batch, [Unknown(code)] * len(batch), checked=checked, started=started)
+        except (Exception, asyncio.CancelledError) as error:
+            if _stopped():
+                self._note(batch, [Unknown("stopped")] * len(batch), checked=False, started=started)
+                raise
+            code = error.code if isinstance(error, Failure) else "client-exception"
+            self._note(batch, [Unknown(code)] * len(batch), checked=False, started=started, bug=True)
+            self._pause(code, f"send raised {type(error).__name__}")
+        else:
+            self._note(batch, outcomes, checked=checked, started=started)
+
+    async def _send(self, batch: Sequence[Claimed], timeout: float) -> Sequence[Outcome]:
+        outcomes = await self._client.send([one.delivery for one in batch], timeout)
+        if len(outcomes) != len(batch):
+            raise Bug("outcomes", f"the client of {self.endpoint} gave {len(outcomes)} outcomes for {len(batch)} deliveries")
+        return outcomes
+
+    def _note(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], *, checked: bool, started: datetime, bug: bool = False) -> None:
+        ended, now = self._clock.now(), self._clock.monotonic()
+        for claimed, outcome in zip(batch, outcomes, strict=True):
+            settlement = settled(claimed, outcome, self._policy(claimed), checked=checked, started=started, ended=ended, rng=self._rng)
+            if bug and len(batch) == 1 and claimed.attempt >= ALONE:
+                settlement = structs.replace(settlement, state="dead", reason=CLIENT_BUG, not_before=None)
+            self._done.append(settlement)
+            if isinstance(outcome, Retry | Unknown):
+                self.breaker.failed(now, outcome.code, outcome.after if isinstance(outcome, Retry) else None)
+            elif claimed.delivery.operation != unplannable.OPERATION:
+                self.breaker.succeeded()
+
+    def _unsent(self, claimed: Claimed) -> Settlement:
+        now = self._clock.now()
+        return Settlement(
+            delivery_id=claimed.delivery.id,
+            outcome=Retry("not-sent"),
+            state="unknown" if claimed.unknown else "due",
+            started_at=now,
+            ended_at=now,
+            not_before=now,
+        )
+
+    def _policy(self, claimed: Claimed) -> Policy:
+        return self._policies.get(claimed.delivery.subscription, _UNDECLARED)
+
+    # ---- settling
+
+    async def settling(self) -> None:
+        while True:
+            if not self._done:
+                await self._settle.wait()
+                continue
+            batch = self._done[:SETTLED_AT_ONCE]
+            await self._journal.settle(batch, self._node)
+            del self._done[: len(batch)]
+            self.wake()
+            self._tell(batch)
+
+    def _tell(self, batch: Sequence[Settlement]) -> None:
+        states = Counter(one.state for one in batch)
+        self._notify(
+            AttemptsSettled(
+                endpoint=self.endpoint,
+                delivered=states["delivered"],
+                due=states["due"],
+                unknown=states["unknown"],
+                dead=states["dead"],
+            )
+        )
+        dead: dict[tuple[str, str], list[Settlement]] = {}
+        for one in batch:
+            if one.state == "dead" and not isinstance(one.outcome, Delivered):
+                dead.setdefault((one.reason, one.outcome.code), []).append(one)
+        for (reason, code), those in dead.items():
+            self._notify(
+                DeliveriesDied(endpoint=self.endpoint, reason=reason, code=code, delivery_id=those[0].delivery_id, deliveries=len(those))
+            )
+
+
+def _stopped() -> bool:
+    """Whether it is us who interrupt; a client that cancels itself has a bug like any other."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,237 @@
+"""Engine: puts the loops together: start, drain, stop. What they do is in their own files."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
+from typing import Any
+
+from isthmus.connectors.port import Client, Source
+from isthmus.core.failure import Bug, Transient
+from isthmus.core.policy import policy_for
+from isthmus.core.site import Site
+from isthmus.engine.answers import Answers, Pseudonym
+from isthmus.engine.clock import Clock
+from isthmus.engine.courier import Courier
+from isthmus.engine.lifeline import IsAlive, Lifeline, on_this_host
+from isthmus.engine.planning import Planning
+from isthmus.engine.pruner import Pruner
+from isthmus.engine.receiver import Receiver
+from isthmus.engine.registrar import EVENT, NAME, Registrar
+from isthmus.engine.replay import Replay
+from isthmus.engine.status import EndpointStatus, Status, SubscriptionStatus
+from isthmus.engine.subscriber import Plan, Subscriber
+from isthmus.engine.supervisor import Supervisor
+from isthmus.engine.telemetry import Notify, SubscriptionOrphaned
+from isthmus.engine.translator import Translator
+from isthmus.journals.port import Journal
+
+_GLANCE = 0.02
+"""Seconds between two looks whether all work is done, while draining."""
+
+
+class Engine:
+    """Runs a site on a journal that the caller has opened (and will close).
+
+    ``sources`` and ``clients`` are by the names that the site uses; ``node`` names this process among those that share the
+    journal (``lifeline.node_name``); ``pseudonym`` comes from the key ring; ``notify`` hears every notice.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        journal: Journal,
+        sources: Mapping[str, Source],
+        clients: Mapping[str, Client],
+        *,
+        clock: Clock,
+        rng: random.Random,
+        node: str,
+        pseudonym: Pseudonym,
+        notify: Notify,
+        is_alive: IsAlive = on_this_host,
+    ) -> None:
+        _fits(site, sources, clients)
+        self._site = site
+        self._journal = journal
+        self._sources = sources
+        self._clock = clock
+        self._node = node
+        self._notify = notify
+        self._answers = Answers(clients, clock=clock, pseudonym=pseudonym)
+        self._supervisor = Supervisor(clock=clock, rng=rng, notify=notify, failing=self._failing)
+        self.replay = Replay(site, journal, self._answers, clock=clock, due=self._wake_couriers)
+        self._couriers = {
+            name: Courier(
+                name,
+                client,
+                journal,
+                policies={one.name: policy_for(one.classification) for one in site.subscriptions if one.to.name == name},
+                clock=clock,
+                rng=rng,
+                node=node,
+                notify=notify,
+            )
+            for name, client in clients.items()
+        }
+        self._subscribers = [self._subscriber(one, rng) for one in site.subscriptions]
+        self._types: dict[str, frozenset[str]] = {one.name: one.types for one in site.subscriptions}
+        if any(event.spec.type == EVENT for event in site.catalogue):
+            registrar = Registrar(journal, clock=clock, notify=notify)
+            self._subscribers.append(self._following(NAME, registrar.plan, "", (0.5, 30.0), rng))
+            self._types[NAME] = frozenset({EVENT})
+        self._translator = Translator(site, journal, clock=clock, notify=notify, translated=self._translated)
+        self._receiver = Receiver(site, journal, sources, clock=clock, rng=rng, notify=notify, received=self._translator.wake)
+        self._lifeline = Lifeline(journal, node=node, is_alive=is_alive, clock=clock, notify=notify, released=self._wake_couriers)
+        keep = {one.name: policy_for(one.classification).keep_bodies for one in site.interfaces}
+        self._pruner = Pruner(journal, keep, clock=clock, notify=notify)
+        self._started: list[Source] = []
+
+    # ---- start, drain, stop
+
+    async def start(self) -> None:
+        """Take over what a dead process left, start every loop, and only then let messages in."""
+        await self._lifeline.look()
+        await self._enrol()
+        run = self._supervisor.start
+        run("receiver", self._receiver.run)
+        run("translator", self._translator.run)
+        for subscriber in self._subscribers:
+            run(f"subscriber {subscriber.name}", subscriber.run)
+        for courier in self._couriers.values():
+            run(f"courier {courier.endpoint} claiming", courier.claiming)
+            run(f"courier {courier.endpoint} settling", courier.settling)
+            for number in range(courier.workers):
+                run(f"courier {courier.endpoint} worker {number + 1}", courier.working)
+        run("lifeline", self._lifeline.run)
+        run("pruner", self._pruner.run)
+        for source in self._sources.values():
+            self._started.append(source)
+            await source.start(self._receiver.accept)
+
+    async def drain(self, timeout: float) -> bool:
+        """Take nothing more and work off what can be; False when the time was over first. The loops keep running."""
+        await self._stop_sources()
+        until = self._clock.monotonic() + timeout
+        while not self._at_rest(until - self._clock.monotonic()):
+            if self._clock.monotonic() >= until or self._supervisor.failed is not None:
+                return False
+            await self._clock.sleep(_GLANCE)
+        return True
+
+    async def stop(self) -> None:
+        """End at once, in order: sources, loops, what is in hand, clients. What was being sent is checked at the next start."""
+        await self._stop_sources()
+        await self._supervisor.stop()
+        self._receiver.close()
+        try:
+            for courier in self._couriers.values():
+                await courier.hand_back()
+            await self._journal.release(self._node, self._clock.now())
+        except Transient:
+            pass  # the journal is away: the lifeline of the next start releases what we held
+        finally:
+            for courier in self._couriers.values():
+                await courier.close()
+
+    async def wait(self) -> None:
+        """Until the engine is stopped; raises the bug that ended a loop, if one did. Then ``stop`` still has to be called."""
+        await self._supervisor.wait()
+
+    # ---- what others see
+
+    def status(self) -> Status:
+        """A snapshot from memory: costs nothing, asks nobody."""
+        failed = self._supervisor.failed
+        return Status(
+            failed="" if failed is None else type(failed).__name__,
+            backlog=dict(self._receiver.backlog),
+            unanswered=self._receiver.waiting,
+            paused=dict(self._receiver.paused),
+            subscriptions={one.name: SubscriptionStatus(state=one.state, cursor=one.cursor) for one in self._subscribers},
+            endpoints={
+                name: EndpointStatus(breaker=one.breaker.state, in_hand=one.in_hand, in_the_air=one.in_the_air)
+                for name, one in self._couriers.items()
+            },
+        )
+
+    # ---- inside
+
+    def _subscriber(self, subscription: Any, rng: random.Random) -> Subscriber:
+        policy = policy_for(subscription.classification)
+        planning = Planning(subscription, self._site.catalogue, self._answers)
+        return self._following(subscription.name, planning.plan, subscription.to.name, (policy.first_retry, policy.max_retry), rng)
+
+    def _following(self, name: str, plan: Plan, endpoint: str, retry: tuple[float, float], rng: random.Random) -> Subscriber:
+        return Subscriber(
+            name,
+            plan,
+            self._journal,
+            endpoint=endpoint,
+            first_retry=retry[0],
+            max_retry=retry[1],
+            clock=self._clock,
+            rng=rng,
+            notify=self._notify,
+            planned=functools.partial(self._wake_courier, endpoint),
+        )
+
+    async def _enrol(self) -> None:
+        """A new subscription hears what happens from now on; sending it the past is an act of its own, never a side effect."""
+        for subscriber in self._subscribers:
+            subscriber.stands(await self._journal.enrol(subscriber.name, self._types[subscriber.name], start="now"))
+        for position in await self._journal.positions():
+            if position.waiting and position.subscription not in self._types:
+                self._notify(SubscriptionOrphaned(subscription=position.subscription, waiting=position.waiting))
+
+    async def _stop_sources(self) -> None:
+        started, self._started = self._started, []
+        for source in started:
+            await source.stop()
+
+    def _at_rest(self, left: float) -> bool:
+        until = self._clock.now() + timedelta(seconds=left)
+        return (
+            not self._receiver.waiting
+            and self._translator.idle
+            and all(one.idle for one in self._subscribers)
+            and all(one.at_rest(until) for one in self._couriers.values())
+        )
+
+    def _translated(self, interfaces: Mapping[str, int], types: AbstractSet[str]) -> None:
+        self._receiver.translated(interfaces)
+        for subscriber in self._subscribers:
+            if not types.isdisjoint(self._types[subscriber.name]):
+                subscriber.wake()
+
+    def _wake_courier(self, endpoint: str) -> None:
+        courier = self._couriers.get(endpoint)
+        if courier is not None:
+            courier.wake()
+
+    def _wake_couriers(self) -> None:
+        for courier in self._couriers.values():
+            courier.wake()
+
+    def _failing(self) -> None:
+        """A loop met a bug: nobody may believe that messages are still taken care of."""
+        self._receiver.close()
+        for source in self._sources.values():
+            source.pause()
+
+
+def _fits(site: Site, sources: Mapping[str, Source], clients: Mapping[str, Client]) -> None:
+    """Everything that does not fit together, at once."""
+    problems: Sequence[str] = [
+        *(f"source {name} has no interface: declare one, or drop the source" for name in sources if name not in site.sources),
+        *(
+            f"subscription {one.name} sends to {one.to.name}, which has no client: add it under [endpoints]"
+            for one in site.subscriptions
+            if one.to.name not in clients
+        ),
+    ]
+    if problems:
+        raise Bug("site-incomplete", "; ".join(problems))

@@ -1,0 +1,58 @@
+"""Settling: what becomes of a delivery after an attempt. Pure; one table for every endpoint.
+
+    outcome      young enough                        older than the policy gives it
+    Delivered    delivered                           delivered
+    Retry        due, after a back-off               dead (gave-up)
+    Unknown      unknown: checked, after a back-off  after a send: unknown; after a check: dead (outcome-unknown)
+    Reject       dead (rejected)                     dead (rejected)
+
+A receiver's own wish (Retry-After) is honoured when it is longer than our pause, up to an hour. An unknown outcome is checked
+at least once before anybody gives up, whatever the policy says, for it may well have been delivered.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Literal
+
+from isthmus.core.outcome import Delivered, Outcome, Reject, Retry
+from isthmus.core.policy import Policy
+from isthmus.engine.backoff import pause
+from isthmus.journals.port import Claimed, Settlement
+
+LONGEST_WISH = 3_600.0
+"""Seconds: a receiver that asks for more is asked again after this."""
+
+REJECTED, GAVE_UP, NEVER_KNOWN, CLIENT_BUG = "rejected", "gave-up", "outcome-unknown", "client-bug"
+
+
+def settled(
+    claimed: Claimed, outcome: Outcome, policy: Policy, *, checked: bool, started: datetime, ended: datetime, rng: random.Random
+) -> Settlement:
+    """``checked``: the outcome is what a check came to, not a send."""
+    state: Literal["delivered", "due", "unknown", "dead"]
+    not_before, reason = None, ""
+    too_old = (ended - claimed.created_at).total_seconds() >= policy.give_up_after
+    if isinstance(outcome, Delivered):
+        state = "delivered"
+    elif isinstance(outcome, Reject):
+        state, reason = "dead", REJECTED
+    elif isinstance(outcome, Retry) and too_old:
+        state, reason = "dead", GAVE_UP
+    elif too_old and checked:
+        state, reason = "dead", NEVER_KNOWN
+    else:
+        state = "due" if isinstance(outcome, Retry) else "unknown"
+        wish = min(LONGEST_WISH, (outcome.after or 0.0) if isinstance(outcome, Retry) else 0.0)
+        drawn = pause(claimed.attempt, first=policy.first_retry, longest=policy.max_retry, rng=rng)
+        not_before = ended + timedelta(seconds=max(wish, drawn))
+    return Settlement(
+        delivery_id=claimed.delivery.id,
+        outcome=outcome,
+        state=state,
+        started_at=started,
+        ended_at=ended,
+        not_before=not_before,
+        reason=reason,
+    )

@@ -1,0 +1,37 @@
+"""Status: how the engine is, at a glance and from memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from isthmus.engine.breaker import BreakerState
+
+
+class SubscriptionStatus(Struct, frozen=True, kw_only=True):
+    state: Literal["running", "waiting", "stopped"]
+    """waiting: a question cannot be answered for the moment · stopped: a bug; a person resumes it."""
+    cursor: int
+
+
+class EndpointStatus(Struct, frozen=True, kw_only=True):
+    breaker: BreakerState
+    in_hand: int
+    """Claimed and not settled yet."""
+    in_the_air: int
+    """Being sent."""
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    failed: str = ""
+    """The kind of bug that ended the engine; empty while it lives."""
+    backlog: Mapping[str, int]
+    """Messages that wait for their translator, by interface."""
+    unanswered: int
+    """Messages that wait for a commit and for their answer."""
+    paused: Mapping[str, str]
+    """Sources that are slowed, and why: ``backlog``, ``journal``."""
+    subscriptions: Mapping[str, SubscriptionStatus]
+    endpoints: Mapping[str, EndpointStatus]

@@ -1,0 +1,121 @@
+"""Translator: what was received becomes events; one commit for a batch, and other loops get their turn between slices.
+
+A message that its translator cannot take is set aside with a state and a reason, and the others go on:
+
+invalid   the translator found the sender's fault (``Invalid``); identifiers are kept, so the message can be found
+failed    our bug; its owner is paged, and after the fix the message is reprocessed
+
+A failed message does not hold those behind it. What orders messages is a property of events, and a message that cannot be
+translated has none: to hold its interface would stop every patient for the sake of one. A reprocess later plans it with the
+order of its own key, and deliveries are upserts under business keys, so late is harmless where wrong would not be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from isthmus.core.contract import Violation
+from isthmus.core.failure import Bug, Failure, Invalid
+from isthmus.core.message import Message
+from isthmus.core.plan import translate
+from isthmus.core.site import Site
+from isthmus.engine.clock import Clock
+from isthmus.engine.telemetry import MessagesTranslated, Notify, TranslatorFailed
+from isthmus.engine.wake import POLL, Wake
+from isthmus.journals.port import Identifier, Stages, Translated
+
+BATCH = 256
+SLICE = 0.002
+"""Seconds of pure work after which receivers and couriers get their turn: it bounds what translating adds to an ACK."""
+
+
+class Translator:
+    """``run`` is its loop; ``wake`` tells it that messages were kept; ``translated`` hears, after each commit, how many messages
+    of each interface are done and which types of events there are.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        journal: Stages,
+        *,
+        clock: Clock,
+        notify: Notify,
+        translated: Callable[[Mapping[str, int], AbstractSet[str]], None],
+    ) -> None:
+        self._interfaces = {one.name: one for one in site.interfaces}
+        self._journal = journal
+        self._clock = clock
+        self._notify = notify
+        self._translated = translated
+        self.wake = Wake(clock)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits for it, as far as it knows."""
+        return self.wake.asleep
+
+    async def run(self) -> None:
+        while True:
+            messages = await self._journal.untranslated(BATCH)
+            if not messages:
+                await self.wake.wait(POLL)
+                continue
+            results = await self._work(messages)
+            await self._journal.translated(results, self._clock.now())
+            self._tell(messages, results)
+
+    async def _work(self, messages: Sequence[Message]) -> list[Translated]:
+        results: list[Translated] = []
+        begun = self._clock.monotonic()
+        for message in messages:
+            results.append(self.result(message))
+            if self._clock.monotonic() - begun > SLICE:
+                await asyncio.sleep(0)
+                begun = self._clock.monotonic()
+        return results
+
+    def result(self, message: Message) -> Translated:
+        """What becomes of one message; pure."""
+        interface = self._interfaces.get(message.interface)
+        try:
+            if interface is None:
+                raise Bug("interface-gone", f"interface {message.interface} is not declared any more; declare it again or rename it back")
+            return Translated(message_id=message.id, events=translate(interface, message))
+        except Invalid as failure:
+            return Translated(
+                message_id=message.id,
+                state="invalid",
+                reason=failure.code,
+                detail=failure.detail,
+                violations=(Violation("", failure.code, failure.detail),),
+                identifiers=self._identifiers(message),
+            )
+        except Failure as failure:  # Transient and Rejected have no meaning in a pure function: bugs as well
+            return Translated(message_id=message.id, state="failed", reason=failure.code, detail=failure.detail)
+
+    def _identifiers(self, message: Message) -> tuple[Identifier, ...]:
+        try:
+            spoken = self._interfaces[message.interface].contract.format
+            return spoken.identifiers(spoken.open(message.body))
+        except Invalid:
+            return ()
+
+    def _tell(self, messages: Sequence[Message], results: Sequence[Translated]) -> None:
+        states = Counter(result.state for result in results)
+        types = {event.type for result in results for event in result.events}
+        events = sum(len(result.events) for result in results)
+        self._translated(Counter(message.interface for message in messages), types)
+        self._notify(MessagesTranslated(translated=states["translated"], invalid=states["invalid"], failed=states["failed"], events=events))
+        failed: dict[tuple[str, str], list[Translated]] = {}
+        for message, result in zip(messages, results, strict=True):
+            if result.state == "failed":
+                failed.setdefault((message.interface, result.reason), []).append(result)
+        for (interface, code), those in failed.items():
+            first = those[0]
+            self._notify(
+                TranslatorFailed(interface=interface, code=code, detail=first.detail, message_id=first.message_id, messages=len(those))
+            )
