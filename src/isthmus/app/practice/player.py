@@ -32,23 +32,26 @@ class Player:
         rate: float = 0.0,
         dropped: float = 0.0,
         timeout: float = 30.0,
+        give_up_after: float = 600.0,
         rng: Random | None = None,
         notice: Callable[[Utterance, str], None] | None = None,
     ) -> None:
         """``rate``: messages a second over all connections, 0 for as fast as they are answered. ``dropped``: share of messages
-        after whose last byte the connection breaks. ``notice`` hears of every message how it was answered.
+        after whose last byte the connection breaks. ``timeout``: seconds to wait for one answer; ``give_up_after``: for any answer to
+        one message, over all its tries. ``notice`` hears of every message how it was answered.
         """
         self.played = Played()
         self._address = (host, port)
         self._rate = rate
         self._dropped = dropped
-        self._timeout = timeout
+        self._timeout = min(timeout, give_up_after)
+        self._give_up_after = give_up_after
         self._rng = rng or Random(0)
         self._notice = notice
         self._queues: list[asyncio.Queue[Utterance | None]] = [asyncio.Queue(maxsize=64) for _ in range(connections)]
 
     async def play(self, utterances: AsyncIterator[Utterance]) -> Played:
-        """Play to the end of the stream; returns when every message has been answered (or given up after the time-out, thrice)."""
+        """Play to the end of the stream; returns when every message has been answered or given up."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             for queue in self._queues:
@@ -73,7 +76,9 @@ class Player:
         await line.close()
 
     async def _until_answered(self, line: _Line, utterance: Utterance) -> str:
-        for attempt in range(1_000):
+        clock = asyncio.get_running_loop().time
+        until, attempt = clock() + self._give_up_after, -1
+        while (attempt := attempt + 1) == 0 or clock() < until:
             if attempt:
                 self.played["resent"] += 1
             try:
