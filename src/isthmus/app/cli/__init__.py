@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from isthmus.app.cli._list import COMMANDS, GROUPS
 from isthmus.app.exits import Exit
+
+if TYPE_CHECKING:
+    import argparse  # 15 ms that `isthmus --help` does not need
 
 __all__ = ["main", "parser_of"]
 
@@ -57,6 +60,8 @@ def version() -> str:
 
 def parser_of(name: str) -> argparse.ArgumentParser:
     """The parser of one command; also read by the generator of the reference pages."""
+    import argparse  # noqa: PLC0415 - see above
+
     module = importlib.import_module(COMMANDS[name].module)
     summary, _, rest = (module.__doc__ or "").strip().partition("\n")
     parser = argparse.ArgumentParser(

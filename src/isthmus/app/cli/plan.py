@@ -1,0 +1,111 @@
+"""Show what a message would do, without doing it: verdict, violations, events, lookups, deliveries.
+
+Reads HL7 v2 (also many messages in one file, batches, MLLP frames), or whatever the site's interfaces read, from a file or
+standard input (-). Needs the site's code only; no configuration, journal or network. Lookups are answered from --answers, by
+the real endpoints with --live (read only), or else by a stand-in that is marked as one.
+
+Exit code 0 when every message would be accepted and planned without trouble, 1 when not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from isthmus.app.answers import Answerer, read_answers
+from isthmus.app.cli.command import json_option, site_folder, site_option
+from isthmus.app.cli.terminal import CommandError, Terminal, printable
+from isthmus.app.exits import Exit
+from isthmus.app.messages_file import messages_in
+from isthmus.app.planning import DryRun, as_data, dry_run
+from isthmus.app.site_loader import load_site
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("message", metavar="MESSAGE", help="a file with one or many messages; - reads standard input")
+    parser.add_argument("--interface", default="", metavar="NAME", help="the interface that must take it (default: whichever does)")
+    answers = parser.add_mutually_exclusive_group()
+    answers.add_argument("--answers", type=Path, metavar="FILE", help="answers to lookups, in the form that --json prints them")
+    answers.add_argument("--live", action="store_true", help="ask the configured endpoints (reads only)")
+    json_option(parser)
+    site_option(parser)
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    folder = site_folder(args, terminal)
+    loaded = load_site(folder)
+    if loaded.findings:
+        raise CommandError("the site's code does not stand:", "isthmus check shows all of it", findings=loaded.findings)
+    bodies = messages_in(_read(args.message))
+    if not bodies:
+        raise CommandError(f"{args.message} holds no message", exit=Exit.FINDINGS)
+    recorded = read_answers(args.answers) if args.answers else ()
+    if args.live:
+        from isthmus.app.live import plan_live  # noqa: PLC0415 - loads clients
+
+        runs = plan_live(loaded.site, folder, bodies, args, terminal)
+    else:
+        runs = [dry_run(loaded.site, body, interface=args.interface, answerer=Answerer(recorded)) for body in bodies]
+    if args.json:
+        terminal.json(as_data(runs[0]) if len(runs) == 1 else [as_data(one) for one in runs])
+    else:
+        for number, one in enumerate(runs, 1):
+            _show(one, f"message {number} of {len(runs)}" if len(runs) > 1 else "message", terminal)
+    return Exit.OK if all(one.ok for one in runs) else Exit.FINDINGS
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    path = Path(name)
+    if path.is_dir():
+        raise CommandError(f"{path} is a folder", "name a file; `isthmus feed` takes folders")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise CommandError(f"there is no file {path}") from None
+
+
+def _show(run: DryRun, title: str, terminal: Terminal) -> None:
+    style, data, message = terminal.style, as_data(run), run.plan.message
+    color = {"accepted": "green", "invalid": "yellow"}.get(run.verdict, "red")
+    taker = f"interface {message.interface}" if message.interface else "no interface"
+    verdict = style(f"{run.verdict}{f' ({run.reason})' if run.reason else ''}", color, "bold")
+    terminal.line(f"{style(title, 'bold')}  {printable(message.kind) or 'unreadable'}  {taker}  {verdict}")
+    for violation in run.plan.violations:
+        mark = style(violation.severity, "red" if violation.severity == "error" else "yellow")
+        terminal.line(f"  {mark} {printable(violation.where)} {style(violation.rule, 'bold')}: {violation.cure}")
+    for trouble in run.troubles:
+        terminal.line(f"  {style(trouble.fault, 'red', 'bold')} {trouble.where}: {trouble.code}: {trouble.detail}")
+    for event in data["events"]:
+        order = f"  ordered by {printable(event['ordering_key'])}" if event["ordering_key"] else ""
+        terminal.line(f"  {style('event', 'cyan')} {style(event['type'], 'bold')} {printable(event['key'])}{style(order, 'dim')}")
+        _body(event["body"], terminal)
+    for asked in data["lookups"]:
+        answer = style("stand-in", "yellow", "bold") if asked["stand_in"] else "answered"
+        args = printable(" ".join(asked.get("args", [])))
+        terminal.line(f"  {style('lookup', 'magenta')} {asked['endpoint']}: {asked['name']} {args} → {answer}: {_short(asked['answer'])}")
+    for delivery in data["deliveries"]:
+        head = f"{style('delivery', 'blue')} {style(delivery['endpoint'], 'bold')} {printable(delivery['operation'])}"
+        terminal.line(f"  {head} {printable(delivery['key'])}{style('  by ' + delivery['subscription'], 'dim')}")
+        _body(delivery["body"], terminal)
+    if run.verdict == "accepted" and not data["events"] and not run.troubles:
+        terminal.line("  no event: nothing would happen", "yellow")
+
+
+def _body(body: Any, terminal: Terminal) -> None:
+    if isinstance(body, dict):
+        size = max(map(len, body), default=0)
+        for key, value in body.items():
+            terminal.line(f"      {terminal.style(f'{key:<{size}}', 'dim')}  {_short(value)}")
+    else:
+        for line in body if isinstance(body, list) else [body]:
+            terminal.line(f"      {_short(line)}")
+
+
+def _short(value: Any) -> str:
+    import msgspec  # noqa: PLC0415 - here already, by way of the site
+
+    return printable(value if isinstance(value, str) else msgspec.json.encode(value).decode())
