@@ -112,30 +112,30 @@ def decode(body: bytes) -> Operation:
 
 
 def links(operation: Operation) -> tuple[Link, ...]:
-    """Every record that an operation names, those in seeds and lines too; what must be there first comes first."""
+    """Every record that an operation names."""
     match operation:
         case Upsert() | Task() | Appointment():
-            return _in_values(operation.values)
+            return links_in(operation.values)
         case Invoice():
-            found = (operation.payer, *(one.product for one in operation.lines))
+            return tuple(link for one in (operation.payer, *(line.product for line in operation.lines)) for link in links_of(one))
         case Movement():
-            places = (one for one in (operation.source, operation.destination) if one is not None)
-            found = (*places, *(one.product for one in operation.moves))
+            named = (operation.source, operation.destination, *(move.product for move in operation.moves))
+            return tuple(link for one in named if one is not None for link in links_of(one))
         case Withdraw():
             return ()
-    return tuple(link for one in found for link in _with_seeds(one))
 
 
-def _in_values(values: dict[str, Plain]) -> tuple[Link, ...]:
+def links_in(values: dict[str, Plain]) -> tuple[Link, ...]:
+    """Every record that values name, also in lines and in the seeds of others; what must be there first comes first."""
     found: list[Link] = []
     for value in values.values():
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, (Ref, Xml, By)):
-                found += _with_seeds(one)
+                found += links_of(one)
             elif one is not None and not isinstance(one, (bool, int, float, str)):
-                found += _in_values(one.values)
+                found += links_in(one.values)
     return tuple(found)
 
 
-def _with_seeds(link: Link) -> tuple[Link, ...]:
-    return (*_in_values(link.values), link) if isinstance(link, Ref) else (link,)
+def links_of(link: Link) -> tuple[Link, ...]:
+    return (*links_in(link.values), link) if isinstance(link, Ref) else (link,)

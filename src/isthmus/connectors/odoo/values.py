@@ -43,6 +43,9 @@ class Ref(Struct, frozen=True, tag="ref", kw_only=True):
     model: str
     values: dict[str, Plain] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.model, self.key))
+
     @property
     def xml_id(self) -> str:
         return external_id(self.key)

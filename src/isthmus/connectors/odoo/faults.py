@@ -1,0 +1,121 @@
+"""Faults: what Odoo says when a call did not work, and what follows from it.
+
+Odoo's status says little: 500 is a wrong field name as well as a lost race. The *name* of its exception decides. Its ``message`` and
+``debug`` may quote values, SQL and a traceback, so neither gets into our texts: only the name, the model and the method.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from isthmus.core.failure import Failure, Rejected, Transient
+from isthmus.core.outcome import Outcome, Reject, Retry, Unknown
+
+Verdict = Literal["retry", "reject", "unknown"]
+"""retry: had no effect, may work later · reject: would be refused again · unknown: was sent, nobody knows."""
+
+
+Fate = tuple[Verdict, str, str]
+"""Verdict, reason code, and what to do."""
+
+
+class Fault(Exception):
+    """One call to Odoo that did not work."""
+
+    def __init__(self, verdict: Verdict, code: str, detail: str = "", *, after: float | None = None, rows: tuple[int, ...] = ()) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.verdict = verdict
+        self.code = code
+        self.detail = detail
+        self.after = after
+        self.rows = rows
+        """Rows of a ``load`` that Odoo complained about: a hint only, for it blames the first row for what any row did."""
+
+    @property
+    def outcome(self) -> Outcome:
+        match self.verdict:
+            case "retry":
+                return Retry(self.code, self.detail, self.after)
+            case "reject":
+                return Reject(self.code, self.detail)
+            case _:
+                return Unknown(self.code, self.detail)
+
+    @property
+    def failure(self) -> Failure:
+        if self.verdict == "reject":
+            return Rejected(self.code, self.detail)
+        return Transient(self.code, self.detail, self.after)
+
+
+_NO_KEY = "Odoo does not take the API key: make a new one for the service user (keys live at most 90 days) and put it where 'key' points"
+_BY_NAME: dict[str, Fate] = {
+    "SerializationFailure": ("retry", "busy", "another transaction was faster"),
+    "DeadlockDetected": ("retry", "busy", "another transaction was faster"),
+    "LockNotAvailable": ("retry", "busy", "another transaction holds the record"),
+    "QueryCanceled": ("retry", "busy", "Odoo's database gave up on a statement"),
+    "TooManyConnections": ("retry", "busy", "Odoo's database takes no more connections"),
+    "PoolError": ("retry", "busy", "Odoo has no free connection to its database"),
+    "CannotConnectNow": ("retry", "database-down", "Odoo's database is starting or stopping"),
+    "OperationalError": ("unknown", "database-lost", "Odoo lost its database during the call"),
+    "InterfaceError": ("unknown", "database-lost", "Odoo lost its database during the call"),
+    "AdminShutdown": ("unknown", "database-lost", "Odoo's database was shut down during the call"),
+    "MemoryError": ("retry", "busy", "Odoo ran out of memory"),
+    "Unauthorized": ("retry", "unauthorised", _NO_KEY),
+    "AccessDenied": ("retry", "unauthorised", _NO_KEY),
+    "TooManyRequests": ("retry", "slow-down", "Odoo asks for fewer calls"),
+    "ServiceUnavailable": ("retry", "unavailable", "Odoo is not ready"),
+    "AccessError": ("reject", "access-denied", "the service user lacks a right here: grant it, then redeliver"),
+    "MissingError": ("reject", "record-gone", "the record was deleted in Odoo"),
+    "UserError": ("reject", "refused", "Odoo's own rules refuse it: try the same by hand in Odoo to read why"),
+    "ValidationError": ("reject", "refused", "Odoo's own rules refuse it: try the same by hand in Odoo to read why"),
+    "RedirectWarning": ("reject", "refused", "Odoo wants something set up first: try the same by hand to read what"),
+    "NotFound": ("reject", "unknown-model", "Odoo has no such model or method: install the module that brings it"),
+}
+_FAILED: Fate = ("reject", "not-understood", "Odoo failed on the values or on a field that it does not have")
+
+
+_NAME = re.compile(r"^[A-Za-z_]\w{0,59}$")
+
+
+def by_name(name: str, where: str, after: float | None = None) -> Fault:
+    """The fault for the name of an exception, such as ``psycopg2.errors.SerializationFailure``."""
+    short = name.rpartition(".")[2]
+    fate = _BY_NAME.get(short, _FAILED)
+    safe = short if _NAME.match(short) else "an error"
+    return Fault(fate[0], fate[1], f"{where}: {safe}; {fate[2]}", after=after)
+
+
+_LOADED: tuple[tuple[str, Fate], ...] = (
+    (r"could not serialize|deadlock detected|could not obtain lock", ("retry", "busy", "another transaction was faster")),
+    (r"ir_model_data_module_name_uniq", ("retry", "busy", "another transaction made the same record")),
+    (r"[Tt]ransaction is aborted|Unknown database error", ("retry", "busy", "the transaction was given up")),
+    (r"^No matching record found for", ("reject", "reference-absent", "the record it refers to is not in Odoo")),
+    (r"found record of different model", ("reject", "key-of-other-model", "this key names a record of another model: give keys a prefix")),
+    (r"not allowed to|access rights|security restrictions", ("reject", "access-denied", "the service user lacks a right: grant it, redeliver")),
+    (r"not found in selection field", ("reject", "bad-choice", "the value is none of the field's choices")),
+    (r"[Mm]issing required value|mandatory field is not set", ("reject", "value-missing", "Odoo requires a field that was not given")),
+    (r"does not seem to be an? ", ("reject", "bad-value", "the value does not fit the field's type")),
+)  # fmt: skip
+_UNREAD: Fate = ("reject", "refused", "Odoo's own rules refuse it: import the same row by hand to read why")
+_FIELD = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
+
+
+def by_messages(messages: list[dict[str, object]], where: str) -> Fault:
+    """The fault in the messages of a ``load`` that answered 200 without ids. A lost race outweighs what followed from it."""
+    errors = [one for one in messages if one.get("type") == "error"]
+    found = [_of_message(one, where) for one in errors] or [
+        Fault("retry", "no-effect", f"{where}: Odoo answered without ids and without a reason")
+    ]
+    worst = next((one for one in found if one.verdict == "retry"), found[0])
+    rows = {first for one in errors if isinstance(span := one.get("rows"), dict) and isinstance(first := span.get("from"), int)}
+    return Fault(worst.verdict, worst.code, worst.detail, rows=tuple(sorted(rows)))
+
+
+def _of_message(message: dict[str, object], where: str) -> Fault:
+    text, field = str(message.get("message", "")), str(message.get("field", ""))
+    fates: list[Fate] = [fate for pattern, fate in _LOADED if re.search(pattern, text)]
+    fate: Fate = fates[0] if fates else _UNREAD
+    place = f"{where}.{field}" if _FIELD.match(field) else where
+    return Fault(fate[0], fate[1], f"{place}: {fate[2]}")

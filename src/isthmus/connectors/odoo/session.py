@@ -1,0 +1,117 @@
+"""Session: calls to one Odoo under the target's budget, a deadline and the company's context."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from isthmus.connectors.odoo.faults import Fault, by_messages
+from isthmus.connectors.odoo.transport import Transport
+from isthmus.connectors.port import Budget
+
+_CONTEXT = {"lang": "en_US", "tz": "UTC", "tracking_disable": True, "mail_create_nosubscribe": True, "mail_auto_subscribe_no_notify": True}
+"""English, because refusals of ``load`` are told apart by their words; UTC, because ``load`` reads times in the user's zone; no
+chatter: the journal has the history, and chatter would keep every old value for every employee to read."""
+_QUIET: dict[str, dict[str, object]] = {"calendar.event": {"no_mail_to_attendees": True, "dont_notify": True}}
+_ONCE = {"mode": "update", "noupdate": True}
+"""With these ``load`` makes what is absent and leaves alone what is there: as if a module were updated whose records are marked
+as not to be updated. One call, atomic, and it answers the ids of both."""
+_TRIES = 4
+
+T = TypeVar("T")
+Row = Sequence[str]
+
+
+class Deadline:
+    """Until when one ``send`` may go on (seconds of the monotonic clock)."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        return self._end - time.monotonic()
+
+
+class Session:
+    def __init__(self, transport: Transport, budget: Budget, *, company: int, timeout: float, rng: random.Random) -> None:
+        self.transport = transport
+        self._budget = budget
+        self._company = company
+        self._timeout = timeout
+        self._rng = rng
+
+    async def read(
+        self,
+        model: str,
+        method: str,
+        deadline: Deadline,
+        ids: Sequence[int] | None = None,
+        /,
+        context: Mapping[str, object] = {},
+        **named: object,
+    ) -> Any:
+        """A call without effect: what is unknown may simply be asked again."""
+        try:
+            return await self._call(model, method, deadline, ids=ids, context=context, named=named)
+        except Fault as fault:
+            if fault.verdict == "unknown":
+                raise Fault("retry", fault.code, fault.detail, after=fault.after) from None
+            raise
+
+    async def write(
+        self,
+        model: str,
+        method: str,
+        deadline: Deadline,
+        ids: Sequence[int] | None = None,
+        /,
+        context: Mapping[str, object] = {},
+        **named: object,
+    ) -> Any:
+        """A call with an effect."""
+        return await self._until_free(lambda: self._call(model, method, deadline, ids=ids, context=context, named=named), deadline)
+
+    async def load(self, model: str, fields: Sequence[str], rows: Sequence[Row], deadline: Deadline, *, once: bool) -> list[int]:
+        """Make (and, unless ``once``, update) records by external id, all or none; the ids of all in order."""
+        named = {"fields": list(fields), "data": [list(row) for row in rows]}
+
+        async def load() -> list[int]:
+            answer = await self._call(model, "load", deadline, ids=None, context=_ONCE if once else {}, named=named)
+            ids = answer.get("ids") if isinstance(answer, dict) else None
+            if isinstance(ids, list) and ids and all(isinstance(one, int) and one for one in ids):
+                return ids
+            raise by_messages(answer.get("messages") or [] if isinstance(answer, dict) else [], f"{model}/load")
+
+        return await self._until_free(load, deadline)
+
+    async def _until_free(self, call: Callable[[], Awaitable[T]], deadline: Deadline) -> T:
+        """A lost race had no effect: try again at once, a few times, while there is time; then it is the policy's turn."""
+        for attempt in range(1, _TRIES):
+            try:
+                return await call()
+            except Fault as fault:
+                pause = self._rng.uniform(0.02, 0.1) * 2**attempt
+                if fault.code != "busy" or deadline.left < pause + 1.0:
+                    raise
+                await asyncio.sleep(pause)
+        return await call()
+
+    async def _call(
+        self,
+        model: str,
+        method: str,
+        deadline: Deadline,
+        *,
+        ids: Sequence[int] | None,
+        context: Mapping[str, object],
+        named: Mapping[str, object],
+    ) -> Any:
+        whole = {**_CONTEXT, "allowed_company_ids": [self._company], **_QUIET.get(model, {}), **context}
+        async with self._budget.call():
+            if (left := min(deadline.left, self._timeout)) <= 0:
+                raise Fault("retry", "no-time-left", f"{model}/{method}: the attempt's time was used up before this call; nothing was sent")
+            return await self.transport.call(model, method, named, ids=ids, context=whole, timeout=left)
