@@ -21,7 +21,7 @@ from isthmus.connectors.odoo.records import Records
 from isthmus.connectors.odoo.references import References
 from isthmus.connectors.odoo.schema import Schema
 from isthmus.connectors.odoo.session import Deadline, Session
-from isthmus.connectors.odoo.settings import OdooSettings
+from isthmus.connectors.odoo.settings import OdooEndpoint
 from isthmus.connectors.odoo.warehouse import Warehouse
 from isthmus.connectors.odoo.withdrawals import Withdrawals
 from isthmus.connectors.odoo.work import Work
@@ -42,7 +42,7 @@ _HOPELESS = frozenset(
 class OdooClient:
     """Fulfils ``isthmus.connectors.port.Client``."""
 
-    def __init__(self, name: str, settings: OdooSettings, budget: Budget, rng: random.Random | None = None) -> None:
+    def __init__(self, name: str, settings: OdooEndpoint, budget: Budget, rng: random.Random | None = None) -> None:
         self.name = name
         self.max_batch = settings.batch
         self.in_flight = settings.in_flight
@@ -129,7 +129,7 @@ class OdooClient:
 class _Desk:
     """What there is once one knows which Odoo one speaks to: everything that settles deliveries."""
 
-    def __init__(self, session: Session, settings: OdooSettings) -> None:
+    def __init__(self, session: Session, settings: OdooEndpoint) -> None:
         batches = Batches(settings.batch)
         schema = Schema(session)
         self.session = session
@@ -237,8 +237,3 @@ def _outcome(work: Work[Operation]) -> Outcome:
     if work.outcome is None:
         raise Bug("no-outcome", f"a delivery to {work.operation.model} was settled by nobody")
     return work.outcome
-
-
-def connect(name: str, settings: OdooSettings, budget: Budget) -> OdooClient:
-    """A client for the endpoint; it opens no socket yet."""
-    return OdooClient(name, settings, budget)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from isthmus.connectors.odoo import json2, xmlrpc
 from isthmus.connectors.odoo.faults import Fault
 from isthmus.connectors.odoo.json2 import Json2
-from isthmus.connectors.odoo.settings import OdooSettings
+from isthmus.connectors.odoo.settings import OdooEndpoint
 from isthmus.connectors.odoo.transport import Transport
 from isthmus.connectors.odoo.xmlrpc import XmlRpc
 
@@ -22,7 +22,7 @@ class Choice(Struct, frozen=True):
     """For people: what was chosen and why."""
 
 
-async def choose(http: aiohttp.ClientSession, settings: OdooSettings, timeout: float) -> Choice:
+async def choose(http: aiohttp.ClientSession, settings: OdooEndpoint, timeout: float) -> Choice:
     """Ask the server for its version, JSON first; raises ``Fault``."""
     version = await json2.version(http, settings.url, settings.database, timeout)
     if not version:

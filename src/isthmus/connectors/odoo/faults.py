@@ -20,6 +20,10 @@ Fate = tuple[Verdict, str, str]
 """Verdict, reason code, and what to do."""
 
 
+_CONFIGURED_WRONG = frozenset({"unauthorised", "no-database", "redirected", "forbidden"})
+"""Deliveries wait when these happen, for they are not to blame; ``open`` and ``ping`` reject, so that a person is told."""
+
+
 class Fault(Exception):
     """One call to Odoo that did not work."""
 
@@ -44,7 +48,8 @@ class Fault(Exception):
 
     @property
     def failure(self) -> Failure:
-        if self.verdict == "reject":
+        """For an endpoint that is opened or asked: what a person must mend in the configuration is rejected."""
+        if self.verdict == "reject" or self.code in _CONFIGURED_WRONG:
             return Rejected(self.code, self.detail)
         return Transient(self.code, self.detail, self.after)
 

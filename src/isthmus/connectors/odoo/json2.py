@@ -10,14 +10,14 @@ import aiohttp
 import msgspec
 
 from isthmus.connectors.odoo.faults import Fault, by_name
-from isthmus.connectors.odoo.settings import OdooSettings
+from isthmus.connectors.odoo.settings import OdooEndpoint
 from isthmus.connectors.odoo.transport import Context, post, refused
 
 
 class Json2:
     name = "json-2"
 
-    def __init__(self, http: aiohttp.ClientSession, settings: OdooSettings) -> None:
+    def __init__(self, http: aiohttp.ClientSession, settings: OdooEndpoint) -> None:
         self._http = http
         self._url = settings.url
         self._headers = {

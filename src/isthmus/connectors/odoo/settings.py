@@ -14,7 +14,9 @@ _HOSTED = (1.0, 1)
 _OWN = (20.0, 4)
 
 
-class OdooSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OdooEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[endpoints.<name>] kind = "odoo"``."""
+
     url: str
     """``https://erp.hospital.example``; without a path."""
     database: str

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from isthmus.connectors.odoo.faults import Fault, by_name
-from isthmus.connectors.odoo.settings import OdooSettings
+from isthmus.connectors.odoo.settings import OdooEndpoint
 from isthmus.connectors.odoo.transport import Context, post, refused
 
 _FAULTS = {2: "UserError", 3: "AccessDenied", 4: "AccessError"}
@@ -23,7 +23,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]
 class XmlRpc:
     name = "xml-rpc"
 
-    def __init__(self, http: aiohttp.ClientSession, settings: OdooSettings) -> None:
+    def __init__(self, http: aiohttp.ClientSession, settings: OdooEndpoint) -> None:
         self._http = http
         self._settings = settings
         self._uid = 0
@@ -64,7 +64,7 @@ class XmlRpc:
         return _parse(content, where)
 
 
-async def version(http: aiohttp.ClientSession, settings: OdooSettings, timeout: float) -> tuple[int, ...]:
+async def version(http: aiohttp.ClientSession, settings: OdooEndpoint, timeout: float) -> tuple[int, ...]:
     """The server's version as ``common.version`` tells it to anybody; empty where it does not."""
     answer = await XmlRpc(http, settings)._execute("common", "version", (), timeout, "version")  # noqa: SLF001 - same file, same idea
     info = answer.get("server_version_info") if isinstance(answer, dict) else None
