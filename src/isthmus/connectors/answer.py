@@ -10,9 +10,10 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-Said = Literal["taken", "refused", "busy"]
+from isthmus.core.failure import Invalid
+from isthmus.formats.hl7v2 import read_acknowledgement
 
-_BUSY_HL7 = (b"206", b"207")  # table 0357: application record locked, application internal error
+Said = Literal["taken", "refused", "busy"]
 
 
 class _Status(Struct):
@@ -46,9 +47,11 @@ def _busy_json(answer: bytes) -> bool:
 
 
 def _busy_hl7(answer: bytes) -> bool:
-    """ERR-3 (2.5 and later) or ERR-1.4 says that it is not the message's fault."""
+    """AR or CR with 207, application internal error (table 0357): it is not the message's fault."""
     if not is_hl7(answer):
         return False
-    field, component = answer[3:4], answer[4:5]
-    errors = (line.split(field) for line in answer.split(b"\r") if line.startswith(b"ERR"))
-    return any(part in _BUSY_HL7 for error in errors for place in error[1:4:2] for part in place.replace(b"&", component).split(component))
+    try:
+        read = read_acknowledgement(answer)
+    except Invalid:
+        return False
+    return read.code in ("AR", "CR") and read.error_code == "207"

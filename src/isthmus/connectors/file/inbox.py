@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -85,17 +86,18 @@ class Inbox:
         flaw = self._mismatch(name, digest)
         return flaw or Taken(seen=before, content=content, digest=digest)
 
-    def finish(self, taken: Taken, refusals: bytes | None) -> str:
+    def finish(self, taken: Taken, refusals: Sequence[bytes], remarks: Sequence[str]) -> str:
         """Out of ``taking/``: to ``done``, or to ``refused`` with the answers beside it. Returns the subfolder's name."""
         name = taken.seen.name
         if _seen(self._taking / name) != taken.seen:
             self.reject(name, Flaw("changed", "it was written to after it was complete: write to a temporary name, then rename"))
             return "rejected"
-        if refusals is None:
-            self._move(name, self._done)
-            return "done"
-        _write(self._move(name, self._refused), ".ack", refusals)
-        return "refused"
+        target = self._move(name, self._refused if refusals else self._done)
+        if refusals:
+            _write(target, ".ack", b"\n".join(refusals))
+        if remarks:
+            _write(target, ".remarks", "".join(f"{remark}\n" for remark in remarks).encode())
+        return target.parent.name
 
     def reject(self, name: str, flaw: Flaw) -> None:
         """To ``rejected/`` with the reason beside it."""

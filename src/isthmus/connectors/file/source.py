@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from isthmus.connectors.file.readiness import Readiness
 from isthmus.connectors.file.settings import FileSource
 from isthmus.connectors.port import Accept, Reply
 from isthmus.core.failure import Rejected
+from isthmus.formats.hl7v2 import split
 
 R = TypeVar("R")
 
@@ -22,7 +23,7 @@ R = TypeVar("R")
 class _Taking:
     """One file whose messages are on their way through the receiver."""
 
-    __slots__ = ("busy", "handed", "refusals", "refused", "taken", "whole")
+    __slots__ = ("busy", "handed", "refusals", "remarks", "taken", "whole")
 
     def __init__(self, taken: Taken) -> None:
         self.taken = taken
@@ -30,8 +31,9 @@ class _Taking:
         self.whole = False
         """Whether its last message was handed over."""
         self.busy = False
-        self.refused = 0
         self.refusals: list[bytes] = []
+        self.remarks: list[str] = []
+        """What is wrong with the file as a batch, such as a count; its messages are taken all the same."""
 
 
 class FolderWatch:
@@ -143,7 +145,7 @@ class FolderWatch:
         if accept is None:
             return
         peer = f"{self._settings.folder.name}/{taking.taken.digest[:12]}"  # no name: a sender may have put a patient's into it
-        for body in self._messages(taking.taken.content):
+        for body in self._messages(taking):
             await self._has_room()
             if self._stopping.is_set():
                 taking.busy = True  # the rest waits in taking/ for the next start
@@ -155,8 +157,14 @@ class FolderWatch:
         taking.whole = True
         self._settle(taking)
 
-    def _messages(self, content: bytes) -> Iterator[bytes]:
-        yield content
+    def _messages(self, taking: _Taking) -> tuple[bytes, ...]:
+        """What the file holds. One in which no message is found is handed over as it is, so that the journal tells of it."""
+        content = taking.taken.content
+        if self._settings.split != "hl7":
+            return (content,)
+        batch = split(content)
+        taking.remarks = [f"{one.where}: {one.cure}" for one in batch.violations]
+        return batch.messages or (content,)
 
     def _reply(self, taking: _Taking) -> Reply:
         def reply(answer: bytes | None, taken: bool) -> None:
@@ -164,7 +172,6 @@ class FolderWatch:
             if said == "busy":
                 taking.busy = True
             elif said == "refused":
-                taking.refused += 1
                 taking.refusals.append(answer or b"refused; the journal has the reason\n")
             taking.handed -= 1
             self._unanswered -= 1
@@ -193,14 +200,15 @@ class FolderWatch:
         if taking.busy:
             self.counts["busy"] += 1  # it stays in taking/ and is handed over again; what was taken of it is known by then
         else:
-            refusals = b"\n".join(taking.refusals) if taking.refused else None
             try:
-                where = await self._apart(lambda: self._inbox.finish(taking.taken, refusals))
+                where = await self._apart(lambda: self._inbox.finish(taking.taken, taking.refusals, taking.remarks))
             except OSError as error:
                 self.counts[f"move-{error.errno}"] += 1  # as above: taken again at a later round
             else:
                 if where != "done":
                     self.counts[where] += 1
+                if taking.remarks:
+                    self.counts["remarks"] += 1
         self._names.discard(name)
 
     async def _has_room(self) -> None:

@@ -1,0 +1,189 @@
+"""Inlet: one sender's connection. Frames in, each handed over at once; answers out, in the order of the frames."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import datetime
+
+from msgspec import Struct
+
+from isthmus.connectors.mllp.settings import MllpSource
+from isthmus.connectors.port import Accept
+from isthmus.core.contract import Violation
+from isthmus.core.ids import derive_id
+from isthmus.formats.hl7v2 import acknowledge
+from isthmus.formats.hl7v2.mllp import Decoder, Frame, Noise, frame
+
+
+class Shared(Struct, frozen=True, kw_only=True):
+    """What all connections of one listener have in common."""
+
+    source: str
+    accept: Accept
+    settings: MllpSource
+    counts: Counter[str]
+    now: Callable[[], datetime]
+    is_paused: Callable[[], bool]
+    joined: Callable[[Inlet], bool]
+    left: Callable[[Inlet], None]
+
+
+class _Slot:
+    """The place of one answer in the queue of its connection. Called by the receiver, once."""
+
+    __slots__ = ("answer", "done", "inlet")
+
+    def __init__(self, inlet: Inlet) -> None:
+        self.inlet = inlet
+        self.answer: bytes | None = None
+        self.done = False
+
+    def __call__(self, answer: bytes | None, taken: bool) -> None:
+        del taken  # the acknowledgement says so itself
+        self.answer = answer
+        self.done = True
+        self.inlet.flush()
+
+
+class Inlet(asyncio.Protocol):
+    """Reads until the source is paused, too many messages wait for their answer, or the sender does not read its answers."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._decoder = Decoder(shared.settings.max_bytes)
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._slots: deque[_Slot] = deque()
+        self._peer = ""
+        self._heard_at = 0.0
+        self._reading = True
+        self._slow = False
+        """The sender does not read its answers."""
+        self._ending = False
+        """Nothing more is taken; what was taken is answered, then the connection is closed."""
+
+    # ---- the protocol ------------------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # TCP and TLS transports are Transports
+        self._heard_at = self._loop.time()
+        if not self._shared.joined(self):
+            self._shared.counts["too-many-connections"] += 1
+            self._transport = None
+            transport.abort()  # type: ignore[attr-defined]  # as above
+            return
+        host, port, *_ = transport.get_extra_info("peername") or ("", 0)
+        self._peer = f"{host}:{port}"
+        self.regulate()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = self._loop.time()
+        if self._transport is None or self._ending:
+            return  # not taken and not answered: the sender has to send it again
+        shared = self._shared
+        for event in self._decoder.feed(data):
+            if isinstance(event, Frame):
+                if event.flaw:
+                    shared.counts[event.flaw] += 1
+                slot = _Slot(self)
+                self._slots.append(slot)
+                shared.accept(shared.source, event.body, self._peer, slot)
+            elif self._noise(event):
+                break
+        self.regulate()
+
+    def eof_received(self) -> bool:
+        """A sender that has said all it has to say may still wait for its answers: half-closed, not gone."""
+        self._ending = True
+        self.flush()
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        for event in self._decoder.close():
+            if isinstance(event, Noise):
+                self._shared.counts[event.reason] += 1
+        lost = sum(1 for slot in self._slots if not slot.done)
+        if lost:
+            self._shared.counts["answer-lost"] += lost
+        self._transport = None
+        self._shared.left(self)
+
+    def pause_writing(self) -> None:
+        self._slow = True
+        self.regulate()
+
+    def resume_writing(self) -> None:
+        self._slow = False
+        self.regulate()
+
+    # ---- answers -----------------------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Send the answers that are ready and whose turn it is."""
+        slots, transport = self._slots, self._transport
+        if transport is None:
+            slots.clear()
+            return
+        ready: list[bytes] = []
+        while slots and slots[0].done:
+            answer = slots.popleft().answer
+            if answer is not None:
+                ready.append(frame(answer))
+        if ready:
+            transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
+        if self._ending and not slots:
+            transport.close()
+        elif not self._reading:
+            self.regulate()
+
+    def _noise(self, noise: Noise) -> bool:
+        """Counted; True when nothing more is to be read from this connection."""
+        self._shared.counts[noise.reason] += 1
+        if noise.reason != "too-large":
+            return False
+        slot = _Slot(self)
+        self._slots.append(slot)
+        self._ending = True
+        slot(self._too_large(noise.data), False)
+        return True
+
+    def _too_large(self, beginning: bytes) -> bytes | None:
+        """AR: no part of it is kept, and sending it again would not help."""
+        violation = Violation(
+            "", "length", f"a message here has at most {self._shared.settings.max_bytes} bytes: send large parts otherwise"
+        )
+        at = self._shared.now().strftime("%Y%m%d%H%M%S")
+        return acknowledge(beginning, "refused", (violation,), reply_id=derive_id("too-large", beginning)[:20], at=at)
+
+    # ---- flow --------------------------------------------------------------------------------------------------------------------
+
+    def regulate(self) -> None:
+        """Read or do not read, as things are."""
+        transport = self._transport
+        if transport is None:
+            return
+        read = not (self._ending or self._slow or self._shared.is_paused() or len(self._slots) >= self._shared.settings.max_unanswered)
+        if read == self._reading or transport.is_closing():
+            return
+        self._reading = read
+        if read:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()
+
+    def is_idle_since(self, before: float) -> bool:
+        return self._heard_at < before and not self._slots
+
+    def finish(self, farewell: float) -> None:
+        """Take nothing more; close when everything is answered, and whether or not the peer has read it after ``farewell`` seconds."""
+        self._ending = True
+        self.regulate()
+        self.flush()
+        self._loop.call_later(farewell, self._abandon)
+
+    def _abandon(self) -> None:
+        if self._transport is not None and not self._slots:
+            self._transport.abort()
