@@ -13,6 +13,7 @@ from isthmus.core import Invalid, Violation
 from isthmus.formats.hl7v2 import Group, Hl7
 
 from ...agreement import attempt
+from ...amounts import amount_at
 from ...crosswalks.tariff import PRICES
 from ...moments import day_of
 
@@ -67,8 +68,9 @@ def _read(group: Group, message: Hl7) -> Charge:
     said = _DIRECTIONS.get(group["FT1-6"].strip().upper())
     if said is None:
         raise Invalid("code-set", f"{group.where('FT1-6')}: send CG for a charge, CD for a credit, AJ, CO or PY (table 0017)")
-    quantity = group.number("FT1-10", Decimal(1))
-    total, each = group.number("FT1-11.1.1", None), group.number("FT1-12.1.1", None)
+    quantity, total, each = amount_at(group, "FT1-10"), amount_at(group, "FT1-11.1.1"), amount_at(group, "FT1-12.1.1")
+    if quantity is None:
+        quantity = Decimal(1)
     negative = any(one is not None and one < 0 for one in (quantity, total, each))
     by_sign: Direction = "credit" if negative else "charge"
     if quantity == 0:

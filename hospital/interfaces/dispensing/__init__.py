@@ -1,0 +1,1 @@
+"""Prescribed and given out: medication."""

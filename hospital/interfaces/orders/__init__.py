@@ -1,0 +1,1 @@
+"""Orders to the laboratory, and what the laboratory answers later."""

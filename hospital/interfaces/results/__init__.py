@@ -1,0 +1,1 @@
+"""Results of the laboratory and other diagnostic services."""

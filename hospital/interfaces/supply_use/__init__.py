@@ -1,0 +1,1 @@
+"""Supplies used at the point of care."""
