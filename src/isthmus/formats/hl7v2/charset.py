@@ -104,13 +104,14 @@ def _not_utf8(raw: bytes, codec: str, *, named: bool) -> Charset:
     return Charset(codec, codec)
 
 
-_WIDE = (
-    ("utf-32", (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")), ("utf-16", (b"\xff\xfe", b"\xfe\xff")),
-    ("utf-32-le", (b"M\0\0\0S\0\0\0H\0\0\0",)), ("utf-32-be", (b"\0\0\0M\0\0\0S\0\0\0H",)),
-    ("utf-16-le", (b"M\0S\0H\0",)), ("utf-16-be", (b"\0M\0S\0H",)),
+_MARKED = (
+    (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
 )  # fmt: skip
+_UNMARKED = tuple(
+    (name.encode(codec), codec) for codec in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be") for name in ("MSH", "FHS", "BHS")
+)
 
 
 def wide(raw: bytes) -> str:
     """The codec of a message in UTF-16 or UTF-32, by its byte order mark or its first letters; empty for all others."""
-    return next((codec for codec, starts in _WIDE if raw.startswith(starts)), "")
+    return next((codec for start, codec in (*_MARKED, *_UNMARKED) if raw.startswith(start)), "")

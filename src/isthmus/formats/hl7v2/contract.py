@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from zoneinfo import ZoneInfo
 
 from isthmus.core.contract import Violation
+from isthmus.core.failure import Bug
+from isthmus.formats.hl7v2.checks import Check, observed_type, severity
 from isthmus.formats.hl7v2.document import Hl7
-from isthmus.formats.hl7v2.format import Hl7v2
+from isthmus.formats.hl7v2.encoding import NULL
+from isthmus.formats.hl7v2.format import HL7V2, Hl7v2
+from isthmus.formats.hl7v2.place import place, read_place
 from isthmus.formats.hl7v2.rules import Rule
+from isthmus.formats.hl7v2.structure import Structure
 
 
 class Contract:
     """``Contract("ADT^A01", "ADT^A03", version="2.5.1", required=("PID-3", "PV1-19"))``; satisfies ``core.contract.Contract[Hl7]``.
 
-    ``required`` names fields that every message has to value (their segments have to be there); ``rules`` say the rest;
-    ``structure`` is the order of segments in the standard's own notation (``MSH EVN PID [PD1] [{NK1}] PV1``). ``zone`` is where
-    times without an offset are: ``Europe/Zurich``.
+    ``required`` names fields that every message has to value (so their segments have to be there); ``rules`` say the rest.
+    ``structure`` is the order of segments in the standard's own notation (``MSH EVN PID [PD1] [{NK1}] PV1``), one for all kinds or one
+    per kind. ``zone`` is where times without an offset are (``Europe/Zurich``). A version other than agreed is a warning: senders
+    rarely tell the truth there, and nothing depends on it.
     """
 
     def __init__(
@@ -25,7 +31,7 @@ class Contract:
         version: str = "",
         required: Iterable[str] = (),
         rules: Iterable[Rule] = (),
-        structure: str = "",
+        structure: str | Mapping[str, str] = "",
         zone: str = "UTC",
     ) -> None:
         self._kinds = kinds
@@ -33,7 +39,26 @@ class Contract:
         self.required = tuple(required)
         self.rules = tuple(rules)
         self.structure = structure
-        self._format = Hl7v2(ZoneInfo(zone))
+        self._format = HL7V2 if zone == "UTC" else Hl7v2(ZoneInfo(zone))
+        self._structures = _structures(structure)
+        self._checks: dict[bytes, list[Check]] = {}
+        self._counts: list[Rule] = []
+        self._demanded: dict[bytes, list[tuple[int, Check]]] = {}
+        for path in self.required:
+            self._add(Rule(place=path, usage="R", min=1), must=True)
+        for one in self.rules:
+            self._add(one, must=False)
+
+    def _add(self, one: Rule, *, must: bool) -> None:
+        at = place(one.place)
+        if at.occurrence or at.repetition:
+            raise Bug("rule", f"{one.place}: a rule holds for every occurrence and repetition; leave the numbers in brackets away")
+        if not at.field:
+            self._counts.append(one if one.usage != "R" or one.min else Rule(place=one.place, min=1, max=one.max, only=one.only))
+        elif must:
+            self._demanded.setdefault(at.name, []).append((at.field, Check(at, one, must=True)))
+        else:
+            self._checks.setdefault(at.name, []).append(Check(at, one))
 
     @property
     def format(self) -> Hl7v2:
@@ -45,4 +70,83 @@ class Contract:
 
     def check(self, document: Hl7) -> tuple[Violation, ...]:
         """Every violation at once, in the order of the message."""
-        return document.oddities()
+        found = [*self._missing(document), *document.oddities()]
+        if self.version and document.version != self.version:
+            found.append(Violation("MSH-12", "version", f"send version {self.version}, as agreed", "warning"))
+        if self._checks or self._counts or self._structures:
+            found += self._profile(document)
+        return tuple(_in_order(found, document)) if found else ()
+
+    def _missing(self, document: Hl7) -> Iterator[Violation]:
+        """What ``required`` names and the message lacks; the way of nearly every message through here, so it is kept short."""
+        for name, demanded in self._demanded.items():
+            count = len(document.lines.named.get(name, ()))
+            if not count:
+                for _, check in demanded:
+                    yield Violation(check.rule.place, "required", f"send a value here, in a segment {check.at.segment}")
+            for occurrence in range(1, count + 1):
+                segment = document.find(name, occurrence)
+                if segment is None:
+                    continue
+                fields = segment.fields
+                for number, check in demanded:
+                    if (
+                        check.at.component
+                        or number >= len(fields)
+                        or fields[number] in (b"", NULL)
+                        or segment.encoding.empty(fields[number])
+                    ):
+                        yield from check.run(segment)
+
+    def _profile(self, document: Hl7) -> Iterator[Violation]:
+        kind = document.kind
+        named = document.lines.named
+        for one in self._counts:
+            if not one.only or kind in one.only:
+                yield from _count(one, len(named.get(one.place.encode(), ())))
+        for name, checks in self._checks.items():
+            active = [check for check in checks if not check.rule.only or kind in check.rule.only]
+            varies = any(check.rule.type == "OBX-2" for check in active)
+            for segment in document.segments(name.decode()) if active else ():
+                for check in active:
+                    yield from check.run(segment)
+                if varies:
+                    yield from observed_type(segment)
+        structure = self._structures.get(kind) or self._structures.get("")
+        if structure is not None:
+            yield from structure.check([line[:3].decode("latin-1") for line in document.lines.order])
+
+
+def _structures(structure: str | Mapping[str, str]) -> dict[str, Structure]:
+    if isinstance(structure, str):
+        return {"": Structure(structure)} if structure else {}
+    return {kind: Structure(text) for kind, text in structure.items()}
+
+
+def _count(one: Rule, count: int) -> Iterator[Violation]:
+    if one.usage == "X" and count:
+        yield Violation(one.place, "usage", "leave this segment away; it is not part of the agreement", severity(one, "usage"))
+    if not count and one.min:
+        yield Violation(one.place, "required", "send this segment", severity(one, "required"))
+    elif count < one.min:
+        yield Violation(one.place, "cardinality", f"send this segment at least {one.min} times", severity(one, "cardinality"))
+    if one.max and count > one.max:
+        cure = "send this segment at most " + ("once" if one.max == 1 else f"{one.max} times")
+        yield Violation(f"{one.place}[{one.max + 1}]", "cardinality", cure, severity(one, "cardinality"))
+
+
+def _in_order(found: list[Violation], document: Hl7) -> list[Violation]:
+    """In the order of the document; what concerns no segment that is there comes last."""
+    position: dict[tuple[str, int], int] = {}
+    seen: dict[bytes, int] = {}
+    for index, line in enumerate(document.lines.order):
+        seen[line[:3]] = number = seen.get(line[:3], 0) + 1
+        position[line[:3].decode("latin-1"), number] = index
+
+    def rank(one: Violation) -> tuple[int, int, int, int, int]:
+        at = read_place(one.where)
+        if at is None:
+            return (len(position), 0, 0, 0, 0)
+        return (position.get((at.segment, at.occurrence or 1), len(position)), at.field, at.repetition, at.component, at.subcomponent)
+
+    return sorted(found, key=rank)

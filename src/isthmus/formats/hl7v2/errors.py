@@ -17,6 +17,7 @@ MEANINGS = {
     "103": "Table value not found",
     "104": "Value too long",
     "198": "Non-Conformant Cardinality",
+    "199": "Other HL7 Error",
     "200": "Unsupported message type",
     "201": "Unsupported event code",
     "202": "Unsupported processing id",
@@ -31,10 +32,10 @@ _CODES = {
     "no-msh": "100", "empty": "100", "batch": "100", "delimiters": "102", "charset": "102",
     "kind": "200", "no-interface": "200", "event": "201", "processing-id": "202", "version": "203", "busy": "207",
 }  # fmt: skip
-_SINCE_2_7_1 = {"length": ("104", "102"), "cardinality": ("198", "100")}
+_SINCE_2_7_1 = {"length": ("104", "102"), "cardinality": ("198", "100"), "other": ("199", "102")}
 """Codes that the table got with v2.7.1, and what says it best in older versions."""
 _MOST = 10
-"""ERR segments in one answer; a last one counts the rest."""
+"""ERR segments in one answer; the last one counts the rest."""
 
 _VERSION = re.compile(r"(\d)\.(\d)(?:\.(\d))?")
 
@@ -46,10 +47,10 @@ def version_of(msh12: str) -> tuple[int, int, int]:
 
 
 def code_for(rule: str, version: tuple[int, int, int]) -> str:
-    """The code of table HL70357 for a rule's name; 207 where none fits."""
-    if rule in _SINCE_2_7_1:
-        return _SINCE_2_7_1[rule][0 if version >= (2, 7, 1) else 1]
-    return rule if rule in MEANINGS else _CODES.get(rule, "207")
+    """The code of table HL70357 for a rule's name. None of these says "try again": that is 207 alone, kept for busy."""
+    if rule in MEANINGS:
+        return rule
+    return _CODES.get(rule) or _SINCE_2_7_1.get(rule, _SINCE_2_7_1["other"])[0 if version >= (2, 7, 1) else 1]
 
 
 def msa_fields(violation: Violation, encoding: Encoding, version: tuple[int, int, int]) -> bytes:
@@ -75,8 +76,7 @@ def error_segments(violations: Sequence[Violation], encoding: Encoding, version:
         return b"ERR" + field + encoding.repetition.join(repeated) + b"\r"
     lines = [_err(one, encoding, version) for one in shown]
     if len(violations) > _MOST:
-        rest = _text(f"and {len(violations) - _MOST} more", encoding)
-        lines.append(field.join((b"ERR", b"", b"", _coded("207", encoding, encoding.component), b"I", b"", b"", b"", rest)))
+        lines[-1] += _text(f" (and {len(violations) - _MOST} more)", encoding)
     return b"".join(line + b"\r" for line in lines)
 
 
