@@ -26,8 +26,12 @@ class Tls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def client_context(tls: Tls, where: str) -> ssl.SSLContext:
     """For connecting. Raises ``Rejected`` that names the key of the configuration and the cure."""
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=_file(tls.ca, f"{where}.tls.ca"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _floor(context)
+    if tls.ca is not None:
+        _trust(context, tls.ca, where)
+    else:
+        context.load_default_certs()
     if tls.certificate is not None:
         _load(context, tls, where)
     return context
@@ -37,11 +41,10 @@ def server_context(tls: Tls, where: str) -> ssl.SSLContext:
     """For listening. Raises ``Rejected`` that names the key of the configuration and the cure."""
     if tls.certificate is None:
         raise Rejected("tls", f"{where}.tls.certificate is missing: a listener shows a certificate; name its PEM file")
-    ca = _file(tls.ca, f"{where}.tls.ca")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _floor(context)
-    if ca is not None:
-        context.load_verify_locations(cafile=ca)
+    if tls.ca is not None:
+        _trust(context, tls.ca, where)
         context.verify_mode = ssl.CERT_REQUIRED
     _load(context, tls, where)
     return context
@@ -50,6 +53,13 @@ def server_context(tls: Tls, where: str) -> ssl.SSLContext:
 def _floor(context: ssl.SSLContext) -> None:
     """TLS 1.2 and up: BCP 195 (RFC 9325, 3.1.1), which the IHE ATNA profile follows."""
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+
+def _trust(context: ssl.SSLContext, ca: Path, where: str) -> None:
+    try:
+        context.load_verify_locations(cafile=_file(ca, f"{where}.tls.ca"))
+    except ssl.SSLError as error:
+        raise Rejected("tls", f"{where}.tls.ca: {ca} holds no certificate: name a PEM file with one or more") from error
 
 
 def _load(context: ssl.SSLContext, tls: Tls, where: str) -> None:

@@ -76,7 +76,7 @@ class Inlet(asyncio.Protocol):
             return
         host, port, *_ = transport.get_extra_info("peername") or ("", 0)
         self._peer = f"{host}:{port}"
-        self.regulate()
+        self._loop.call_soon(self.regulate)  # neither uvloop nor asyncio before 3.12 can be paused from within connection_made
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._loop.time()

@@ -6,7 +6,10 @@ The receiver's faults are those of the field: late answers, none, wrong control 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
+import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Self
@@ -195,8 +198,12 @@ class PracticeSender:
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Without a farewell."""
-        self._writer.transport.abort()
+        """Without a farewell: the other side sees a reset, not an orderly end."""
+        writer = self._writer
+        if not writer.is_closing():
+            with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as twin:
+                twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
 
     def end(self) -> None:
         """Say that nothing more comes, and go on listening."""
