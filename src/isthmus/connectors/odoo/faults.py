@@ -7,7 +7,7 @@ Odoo's status says little: 500 is a wrong field name as well as a lost race. The
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from isthmus.core.failure import Failure, Rejected, Transient
 from isthmus.core.outcome import Outcome, Reject, Retry, Unknown
@@ -16,8 +16,12 @@ Verdict = Literal["retry", "reject", "unknown"]
 """retry: had no effect, may work later · reject: would be refused again · unknown: was sent, nobody knows."""
 
 
-Fate = tuple[Verdict, str, str]
-"""Verdict, reason code, and what to do."""
+class Fate(NamedTuple):
+    """What a kind of failure means."""
+
+    verdict: Verdict
+    code: str
+    cure: str
 
 
 _CONFIGURED_WRONG = frozenset({"unauthorised", "no-database", "redirected", "forbidden"})
@@ -29,7 +33,7 @@ class Fault(Exception):
 
     def __init__(self, verdict: Verdict, code: str, detail: str = "", *, after: float | None = None, rows: tuple[int, ...] = ()) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
-        self.verdict = verdict
+        self.verdict: Verdict = verdict
         self.code = code
         self.detail = detail
         self.after = after
@@ -56,29 +60,29 @@ class Fault(Exception):
 
 _NO_KEY = "Odoo does not take the API key: make a new one for the service user (keys live at most 90 days) and put it where 'key' points"
 _BY_NAME: dict[str, Fate] = {
-    "SerializationFailure": ("retry", "busy", "another transaction was faster"),
-    "DeadlockDetected": ("retry", "busy", "another transaction was faster"),
-    "LockNotAvailable": ("retry", "busy", "another transaction holds the record"),
-    "QueryCanceled": ("retry", "busy", "Odoo's database gave up on a statement"),
-    "TooManyConnections": ("retry", "busy", "Odoo's database takes no more connections"),
-    "PoolError": ("retry", "busy", "Odoo has no free connection to its database"),
-    "CannotConnectNow": ("retry", "database-down", "Odoo's database is starting or stopping"),
-    "OperationalError": ("unknown", "database-lost", "Odoo lost its database during the call"),
-    "InterfaceError": ("unknown", "database-lost", "Odoo lost its database during the call"),
-    "AdminShutdown": ("unknown", "database-lost", "Odoo's database was shut down during the call"),
-    "MemoryError": ("retry", "busy", "Odoo ran out of memory"),
-    "Unauthorized": ("retry", "unauthorised", _NO_KEY),
-    "AccessDenied": ("retry", "unauthorised", _NO_KEY),
-    "TooManyRequests": ("retry", "slow-down", "Odoo asks for fewer calls"),
-    "ServiceUnavailable": ("retry", "unavailable", "Odoo is not ready"),
-    "AccessError": ("reject", "access-denied", "the service user lacks a right here: grant it, then redeliver"),
-    "MissingError": ("reject", "record-gone", "the record was deleted in Odoo"),
-    "UserError": ("reject", "refused", "Odoo's own rules refuse it: try the same by hand in Odoo to read why"),
-    "ValidationError": ("reject", "refused", "Odoo's own rules refuse it: try the same by hand in Odoo to read why"),
-    "RedirectWarning": ("reject", "refused", "Odoo wants something set up first: try the same by hand to read what"),
-    "NotFound": ("reject", "unknown-model", "Odoo has no such model or method: install the module that brings it"),
+    "SerializationFailure": Fate("retry", "busy", "another transaction was faster"),
+    "DeadlockDetected": Fate("retry", "busy", "another transaction was faster"),
+    "LockNotAvailable": Fate("retry", "busy", "another transaction holds the record"),
+    "QueryCanceled": Fate("retry", "busy", "Odoo's database gave up on a statement"),
+    "TooManyConnections": Fate("retry", "busy", "Odoo's database takes no more connections"),
+    "PoolError": Fate("retry", "busy", "Odoo has no free connection to its database"),
+    "CannotConnectNow": Fate("retry", "database-down", "Odoo's database is starting or stopping"),
+    "OperationalError": Fate("unknown", "database-lost", "Odoo lost its database during the call"),
+    "InterfaceError": Fate("unknown", "database-lost", "Odoo lost its database during the call"),
+    "AdminShutdown": Fate("unknown", "database-lost", "Odoo's database was shut down during the call"),
+    "MemoryError": Fate("retry", "busy", "Odoo ran out of memory"),
+    "Unauthorized": Fate("retry", "unauthorised", _NO_KEY),
+    "AccessDenied": Fate("retry", "unauthorised", _NO_KEY),
+    "TooManyRequests": Fate("retry", "slow-down", "Odoo asks for fewer calls"),
+    "ServiceUnavailable": Fate("retry", "unavailable", "Odoo is not ready"),
+    "AccessError": Fate("reject", "access-denied", "the service user lacks a right here: grant it, then redeliver"),
+    "MissingError": Fate("reject", "record-gone", "the record was deleted in Odoo"),
+    "UserError": Fate("reject", "refused", "Odoo's own rules refuse it: try the same by hand in Odoo to read why"),
+    "ValidationError": Fate("reject", "refused", "Odoo's own rules refuse it: try the same by hand in Odoo to read why"),
+    "RedirectWarning": Fate("reject", "refused", "Odoo wants something set up first: try the same by hand to read what"),
+    "NotFound": Fate("reject", "unknown-model", "Odoo has no such model or method: install the module that brings it"),
 }
-_FAILED: Fate = ("reject", "not-understood", "Odoo failed on the values or on a field that it does not have")
+_FAILED = Fate("reject", "not-understood", "Odoo failed on the values or on a field that it does not have")
 
 
 _NAME = re.compile(r"^[A-Za-z_]\w{0,59}$")
@@ -89,21 +93,21 @@ def by_name(name: str, where: str, after: float | None = None) -> Fault:
     short = name.rpartition(".")[2]
     fate = _BY_NAME.get(short, _FAILED)
     safe = short if _NAME.match(short) else "an error"
-    return Fault(fate[0], fate[1], f"{where}: {safe}; {fate[2]}", after=after)
+    return Fault(fate.verdict, fate.code, f"{where}: {safe}; {fate.cure}", after=after)
 
 
 _LOADED: tuple[tuple[str, Fate], ...] = (
-    (r"could not serialize|deadlock detected|could not obtain lock", ("retry", "busy", "another transaction was faster")),
-    (r"ir_model_data_module_name_uniq", ("retry", "busy", "another transaction made the same record")),
-    (r"[Tt]ransaction is aborted|Unknown database error", ("retry", "busy", "the transaction was given up")),
-    (r"^No matching record found for", ("reject", "reference-absent", "the record it refers to is not in Odoo")),
-    (r"found record of different model", ("reject", "key-of-other-model", "this key names a record of another model: give keys a prefix")),
-    (r"not allowed to|access rights|security restrictions", ("reject", "access-denied", "the service user lacks a right: grant it, redeliver")),
-    (r"not found in selection field", ("reject", "bad-choice", "the value is none of the field's choices")),
-    (r"[Mm]issing required value|mandatory field is not set", ("reject", "value-missing", "Odoo requires a field that was not given")),
-    (r"does not seem to be an? ", ("reject", "bad-value", "the value does not fit the field's type")),
+    (r"could not serialize|deadlock detected|could not obtain lock", Fate("retry", "busy", "another transaction was faster")),
+    (r"ir_model_data_module_name_uniq", Fate("retry", "busy", "another transaction made the same record")),
+    (r"[Tt]ransaction is aborted|Unknown database error", Fate("retry", "busy", "the transaction was given up")),
+    (r"^No matching record found for", Fate("reject", "reference-absent", "the record it refers to is not in Odoo")),
+    (r"found record of different model", Fate("reject", "key-of-other-model", "this key names a record of another model: give keys a prefix")),
+    (r"not allowed to|access rights|security restrictions", Fate("reject", "access-denied", "the service user lacks a right: grant it, redeliver")),
+    (r"not found in selection field", Fate("reject", "bad-choice", "the value is none of the field's choices")),
+    (r"[Mm]issing required value|mandatory field is not set", Fate("reject", "value-missing", "Odoo requires a field that was not given")),
+    (r"does not seem to be an? ", Fate("reject", "bad-value", "the value does not fit the field's type")),
 )  # fmt: skip
-_UNREAD: Fate = ("reject", "refused", "Odoo's own rules refuse it: import the same row by hand to read why")
+_UNREAD = Fate("reject", "refused", "Odoo's own rules refuse it: import the same row by hand to read why")
 _FIELD = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
 
 
@@ -119,8 +123,14 @@ def by_messages(messages: list[dict[str, object]], where: str) -> Fault:
 
 
 def _of_message(message: dict[str, object], where: str) -> Fault:
-    text, field = str(message.get("message", "")), str(message.get("field", ""))
-    fates: list[Fate] = [fate for pattern, fate in _LOADED if re.search(pattern, text)]
-    fate: Fate = fates[0] if fates else _UNREAD
+    field = str(message.get("field", ""))
+    fate = _fate(str(message.get("message", "")))
     place = f"{where}.{field}" if _FIELD.match(field) else where
-    return Fault(fate[0], fate[1], f"{place}: {fate[2]}")
+    return Fault(fate.verdict, fate.code, f"{place}: {fate.cure}")
+
+
+def _fate(text: str) -> Fate:
+    for pattern, fate in _LOADED:
+        if re.search(pattern, text):
+            return fate
+    return _UNREAD

@@ -54,19 +54,21 @@ async def _content(answer: aiohttp.ClientResponse, where: str) -> bytes:
 
 
 _ELSEWHERE: dict[int, Fate] = {
-    429: ("retry", "slow-down", "too many calls"),
-    503: ("retry", "unavailable", "Odoo is not ready"),
-    401: ("retry", "unauthorised", "something before Odoo asks for credentials"),
-    407: ("retry", "unauthorised", "something before Odoo asks for credentials"),
-    403: ("retry", "forbidden", "something before Odoo forbids the call"),
-    404: ("retry", "no-database", "there is no such database, or its module 'rpc' is missing; see 'database' and 'url'"),
-    413: ("reject", "too-large", "the call is larger than a proxy before Odoo allows"),
-    **dict.fromkeys((301, 302, 303, 307, 308), ("retry", "redirected", "'url' points to another address; give the one it redirects to")),
+    429: Fate("retry", "slow-down", "too many calls"),
+    503: Fate("retry", "unavailable", "Odoo is not ready"),
+    401: Fate("retry", "unauthorised", "something before Odoo asks for credentials"),
+    407: Fate("retry", "unauthorised", "something before Odoo asks for credentials"),
+    403: Fate("retry", "forbidden", "something before Odoo forbids the call"),
+    404: Fate("retry", "no-database", "there is no such database, or its module 'rpc' is missing; see 'database' and 'url'"),
+    413: Fate("reject", "too-large", "the call is larger than a proxy before Odoo allows"),
+    **dict.fromkeys(
+        (301, 302, 303, 307, 308), Fate("retry", "redirected", "'url' points to another address; give the one it redirects to")
+    ),
 }
 
 
 def refused(status: int, headers: Mapping[str, str], where: str) -> Fault:
     """The fault of an answer that is not Odoo's own: a proxy's, or a page."""
-    fate = _ELSEWHERE.get(status, ("unknown", "strange-answer", f"status {status} without an answer of Odoo"))
+    fate = _ELSEWHERE.get(status, Fate("unknown", "strange-answer", f"status {status} without an answer of Odoo"))
     after = headers.get("Retry-After", "")
-    return Fault(fate[0], fate[1], f"{where}: {fate[2]}", after=float(after) if after.isdecimal() else None)
+    return Fault(fate.verdict, fate.code, f"{where}: {fate.cure}", after=float(after) if after.isdecimal() else None)
