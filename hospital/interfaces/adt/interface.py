@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from isthmus.connectors.odoo import ref
-from isthmus.core import Classification, Delivery, Event, Interface, pseudonym, subscribe
+from isthmus.core import Classification, Delivery, Event, Interface, derive_id, pseudonym, subscribe
 from isthmus.core.events import (
     AccountMerged,
     AdmissionCancelled,
@@ -156,12 +156,12 @@ async def clean_bed(event: PatientDischarged | PatientTransferred) -> AsyncItera
     bed = _freed(event)
     if bed is None:
         return
-    since = f"{event.at:%Y-%m-%d %H:%M} (UTC{event.at:%z})" if event.at is not None else "now"
+    since = f" since {event.at:%Y-%m-%d %H:%M} (UTC{event.at:%z})" if event.at is not None else ""
     yield odoo.task(
         await _cleaning_of(event, bed),
         project=CLEANING,
         name=f"Clean bed {bed}",
-        description=f"{bed} is free since {since}.",
+        description=f"{bed} is free{since}.",
         state="open",
     )
 
@@ -188,7 +188,7 @@ async def _cleaning_of(event: PatientDischarged | PatientTransferred | Discharge
     stay = await pseudonym("encounter", str(event.encounter))
     if isinstance(event, (PatientDischarged, DischargeCancelled)):
         return f"clean-{stay}-discharge"
-    return f"clean-{stay}-{bed}"
+    return f"clean-{stay}-{bed.ward}.{bed.room}.{bed.bed}" if bed is not None else f"clean-{stay}"
 
 
 # ---- merged records are merged in the portal too ------------------------------------------------------------------------------------
@@ -207,4 +207,9 @@ RECORDS = Classification(
     PatientMerged, AccountMerged, EncounterMerged, RecordMoved, IdentifierChanged, to=portal, owner="health-records", classification=RECORDS
 )
 def tell_merge(event: Event) -> Iterator[Delivery]:
-    yield portal.post("/identity-changes", {"type": event.spec.type, "change": event}, key=merges.key_of(event))
+    yield portal.post(
+        "/identity-changes",
+        {"type": event.spec.type, "change": event},
+        key=merges.key_of(event),
+        ordering_key=derive_id("patient", event.ordering_key),
+    )

@@ -32,6 +32,8 @@ _DIRECTIONS: dict[str, Direction | Literal["by sign"]] = {
 }
 """FT1-6 (HL7 table 0017: AJ, CD, CG, CO, PY), and how senders write it besides."""
 
+_CENT = Decimal("0.01")
+
 
 class Charge(Struct, frozen=True, kw_only=True):
     """One FT1. Quantity and price are positive; the direction says the sign."""
@@ -90,15 +92,15 @@ def _read(group: Group, message: Hl7) -> Charge:
 
 
 def _priced(code: str, quantity: Decimal, total: Decimal | None, each: Decimal | None) -> tuple[Decimal, Decimal | None]:
-    """Quantity and unit price. Where FT1-10 times FT1-12 is not FT1-11, FT1-11 counts: it is the amount of the transaction."""
-    if total is None:
-        return quantity, PRICES.get(code) if each is None else abs(each)
-    if each is not None and abs(each) * quantity == abs(total):
-        return quantity, abs(each)
-    price = abs(total) / quantity
-    if price == price.quantize(Decimal("0.01")):
-        return quantity, price.quantize(Decimal("0.01"))
-    return Decimal(1), abs(total)  # the amount cannot be divided into whole cents: billed as one
+    """Quantity and unit price. Where FT1-10 times FT1-12 is not FT1-11, FT1-11 counts: it is the amount of the transaction.
+
+    An amount that cannot be divided into whole cents is billed as one: invoices have no smaller money.
+    """
+    if total is None and each is None:
+        return quantity, PRICES.get(code)
+    amount = abs(total) if total is not None else abs(each or Decimal()) * quantity
+    price = (amount / quantity).quantize(_CENT)
+    return (quantity, price) if price * quantity == amount else (Decimal(1), amount.quantize(_CENT))
 
 
 def _day(group: Group, message: Hl7) -> date:

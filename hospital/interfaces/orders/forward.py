@@ -7,19 +7,26 @@ from isthmus.formats.hl7v2 import Hl7
 APPLICATION, FACILITY = b"ISTHMUS", b"HOSPITAL"
 """MSH-3 and MSH-4 of what we send."""
 
+_BREAKING = ((b"\r\n", b".br"), (b"\r", b".br"), (b"\n", b".br"), (b"\x0b", b"X0B"), (b"\x1c", b"X1C"))
+
 
 def as_document(message: Hl7) -> bytes:
     r"""The message's segments, each ended by CR as the standard has it (HL7 v2.5.1 §2.6); every field as it was.
 
-    A line break inside a field becomes ``\.br\``: sent on as it stands, it would break the message apart for its next reader.
+    Line breaks inside a field, and the bytes that frame messages in MLLP, are written as escape sequences (``\.br\``, ``\X0B\``): sent
+    on as they stand, they would break the message apart for its next reader.
     """
-    escape = message.encoding.escape
-    mend = escape + b".br" + escape if escape else b" "
-    lines = (line.replace(b"\r\n", mend).replace(b"\r", mend).replace(b"\n", mend) for line in message.lines.order)
-    document = b"".join(line + b"\r" for line in lines)
+    document = b"".join(_mended(line, message.encoding.escape) + b"\r" for line in message.lines.order)
     if message.view in message.raw:
         return document
     return _with(document, {18: b"UNICODE UTF-8"})  # it was read from a charset whose characters hide delimiters, and written anew
+
+
+def _mended(line: bytes, escape: bytes) -> bytes:
+    for breaking, named in _BREAKING:
+        if breaking in line:
+            line = line.replace(breaking, escape + named + escape if escape else b" ")
+    return line
 
 
 def under_our_name(document: bytes) -> bytes:

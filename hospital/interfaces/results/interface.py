@@ -48,4 +48,9 @@ def reported(message: Hl7) -> Iterator[Event]:
 @subscribe(ResultReported, to=portal, owner="clinical-it", classification=RESULTS)
 def show_result(event: ResultReported) -> Iterator[Delivery]:
     """A new version of a report under a key of its own; the portal shows the newest and keeps the others. Keys hold no identifier."""
-    yield portal.post("/results", event, key=derive_id("result", event.report, event.version))
+    yield portal.post(
+        "/results",
+        event,
+        key=derive_id("result", event.report, event.version),
+        ordering_key=derive_id("patient", str(event.patient)),
+    )

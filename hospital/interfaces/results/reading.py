@@ -54,32 +54,32 @@ def reports_of(message: Hl7) -> tuple[ResultReported, ...]:
         if same:
             one = structs.replace(one, report=f"{one.report}#{same + 1}")
         found[one.report, one.version] = one
+    if not found:
+        raise Invalid("required", "OBR: send the examination that is reported")
     return tuple(found.values())
 
 
 def _reports(message: Hl7) -> Iterator[Report]:
-    """Split where an OBR begins (or an ORC before it). What stands before the first OBR belongs to it: specimens in OUL."""
+    """Split where an examination begins. What stands before the first OBR belongs to it.
+
+    ORU writes an ORC before its OBR; OUL writes it behind, and begins each specimen by an SPM with observations of its own.
+    """
+    orc_follows = message.kind.startswith("OUL")
     current = Report()
-    reached = False
     for segment in message:
         name = segment.raw[:3]
-        if name == b"ORC" and current.obr is not None:
+        begins = name in (b"OBR", b"SPM") if orc_follows else name in _ORDER
+        if begins and current.obr is not None:
             yield current
-            current = Report(orc=segment)
+            current = Report()
+        if name == b"OBR":
+            current.obr = segment
         elif name == b"ORC":
             current.orc = segment
-        elif name == b"OBR" and current.obr is not None:
-            yield current
-            current = Report(obr=segment)
-        elif name == b"OBR":
-            current.obr = segment
-        elif name in (b"OBX", b"NTE") and (reached or name == b"OBX"):
+        elif name == b"OBX" or (name == b"NTE" and (current.orc or current.obr)):
             current.rest.append(segment)
-        reached = reached or name in _ORDER
     if current.obr is not None or any(one.raw[:3] == b"OBX" for one in current.rest):
         yield current
-    elif not reached:
-        raise Invalid("required", "OBR: send the examination that is reported")
 
 
 def _event(report: Report, message: Hl7, patient: Identifier, encounter: Identifier | None) -> ResultReported:

@@ -22,7 +22,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"\S")]
 class Item(Struct, frozen=True):
     product: Text
     """The hospital's item number."""
-    quantity: Annotated[float, Meta(gt=0, le=1_000_000)]
+    quantity: Annotated[int, Meta(gt=0, le=1_000_000)] | Annotated[float, Meta(gt=0, le=1_000_000)]
     unit: str = ""
     """Unit of measure; empty: the item's own."""
     lot: str = ""

@@ -42,7 +42,10 @@ def _composed(info: inspect.Type) -> str:
         case inspect.ListType(min_length=least, item_type=item) | inspect.VarTupleType(min_length=least, item_type=item):
             return ("a list with at least one entry, each " if least else "a list, each entry ") + _told(item)
         case inspect.UnionType(types=some):
-            return " or ".join(_told(one) for one in some if not isinstance(one, inspect.NoneType))
+            left_out: tuple[type[inspect.Type], ...] = (inspect.NoneType,)
+            if any(isinstance(one, inspect.FloatType) for one in some):
+                left_out += (inspect.IntType,)  # a whole number is a number
+            return " or ".join(_told(one) for one in some if not isinstance(one, left_out))
         case inspect.Metadata(type=inner):
             return _told(inner)
         case _:
