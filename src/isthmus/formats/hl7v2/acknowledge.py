@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from isthmus.core.contract import Verdict, Violation
@@ -12,6 +13,7 @@ from isthmus.formats.hl7v2.errors import error_segments, msa_fields, version_of
 
 _ORIGINAL = {"accepted": b"AA", "invalid": b"AE", "refused": b"AR", "busy": b"AR"}
 _ENHANCED = {"accepted": b"CA", "invalid": b"CE", "refused": b"CR", "busy": b"CR"}
+_ABSENT = [b""] * 18
 _BUSY = Violation("", "busy", "too many messages wait here; this one was not kept: send it again later")
 _NOBODY = Violation("MSH-9", "no-interface", "nobody here takes this kind of message; agree on it with the receiver first")
 
@@ -53,6 +55,8 @@ def _wanted(condition: bytes, verdict: Verdict) -> bool:
 
     Any other word is read as AL: a sender that gets an answer too many ignores it, one that waits for an answer stands still.
     """
+    if condition == b"AL":
+        return True
     condition = condition.strip().upper()
     if condition == b"ER":
         return verdict != "accepted"
@@ -66,18 +70,18 @@ def _head(body: bytes) -> tuple[list[bytes], Encoding, Violation | None]:
     end = body.find(b"\r")
     if end > 0 and body.startswith(b"MSH|^~\\&|"):
         line = body[:end]
-        if line.isascii() and b"\n" not in line and b"\x1c" not in line:
-            head = line.split(b"|")
+        if line.isascii() and b"\n" not in line:
+            head = line.split(b"|", 18)
             if len(head) < 18:  # noqa: PLR2004 - up to MSH-18
-                head += [b""] * (18 - len(head))
+                head += _ABSENT[len(head) :]
             return head, USUAL, None
     try:
         message = Hl7(body)
     except Invalid as failure:
-        return [b"MSH", b"^~\\&", *[b""] * 16], USUAL, Violation("MSH", failure.code, failure.detail.removeprefix("MSH: "))
+        return [b"MSH", b"^~\\&", *_ABSENT[2:]], USUAL, Violation("MSH", failure.code, failure.detail.removeprefix("MSH: "))
     msh = message.segments("MSH")[0]
     head = [msh.fields[0], *msh.fields[2:]]
-    head += [b""] * (18 - len(head))
+    head += _ABSENT[len(head) :]
     delimiters = message.encoding.delimiters
     if delimiters.flaw and len(delimiters.msh2) > 3:  # noqa: PLR2004 - a whole set: say what we understood
         head[1] = delimiters.msh2
@@ -86,16 +90,14 @@ def _head(body: bytes) -> tuple[list[bytes], Encoding, Violation | None]:
 
 def _reply(head: list[bytes], encoding: Encoding, code: bytes, violations: tuple[Violation, ...], ours: tuple[str, str]) -> bytes:
     reply_id, at = ours
-    component, separator = encoding.component, encoding.field
-    what = head[8].split(component) if component else []
-    trigger = what[1] if len(what) > 1 else b""
-    fields = [
-        b"MSH", head[1], head[4], head[5], head[2], head[3], at.encode(), b"",
-        b"ACK" + component + trigger + component + b"ACK" if trigger else b"ACK", reply_id.encode(), head[10] or b"P", head[11] or b"2.5.1",
-    ]  # fmt: skip
+    separator = encoding.field
+    what = _answer_type(head[8], encoding.component)
+    answer = separator.join((
+        b"MSH", head[1], head[4], head[5], head[2], head[3], at.encode(), b"", what, reply_id.encode(), head[10] or b"P", head[11] or b"2.5.1",
+    ))  # fmt: skip
     if head[17]:
-        fields += [b"", b"", b"", b"", b"", head[17]]
-    answer = separator.join(fields) + b"\rMSA" + separator + code + separator + head[9]
+        answer += separator * 6 + head[17]
+    answer += b"\rMSA" + separator + code + separator + head[9]
     if violations:
         version = version_of(encoding.text(head[11]))
         answer += msa_fields(violations[0], encoding, version) + b"\r" + error_segments(violations, encoding, version)
@@ -103,3 +105,11 @@ def _reply(head: list[bytes], encoding: Encoding, code: bytes, violations: tuple
         answer += b"\r"
     wire = encoding.charset.wire
     return answer.decode().encode(wire) if wire else answer
+
+
+@lru_cache(maxsize=1024)
+def _answer_type(msh9: bytes, component: bytes) -> bytes:
+    """MSH-9 of the answer: ``ACK^A01^ACK``; just ``ACK`` where no trigger is known."""
+    parts = msh9.split(component) if component else []
+    trigger = parts[1] if len(parts) > 1 else b""
+    return b"ACK" + component + trigger + component + b"ACK" if trigger else b"ACK"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from msgspec import Struct
 from isthmus.core.contract import Violation
 from isthmus.formats.hl7v2 import primitive
 from isthmus.formats.hl7v2.encoding import Encoding
+from isthmus.formats.hl7v2.field import first
 from isthmus.formats.hl7v2.place import Place
 from isthmus.formats.hl7v2.rules import Rule
 from isthmus.formats.hl7v2.segment import Segment
@@ -18,7 +19,7 @@ Severity = Literal["error", "warning"]
 _ERRORS = frozenset(("required", "cardinality"))
 
 FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
-    "NM": (lambda text: primitive.number(text) is not None, "write a number: digits, at most one decimal point, a leading sign"),
+    "NM": (primitive.is_number, "write a number: digits, at most one decimal point, a leading sign"),
     "SI": (primitive.is_sequence_id, "write a whole number of at most four digits"),
     "DT": (primitive.is_date, "write a date as YYYY[MM[DD]]"),
     "TM": (lambda text: primitive.time_of_day(text) is not None, "write a time as HH[MM[SS[.SSSS]]][+ZZZZ]"),
@@ -45,35 +46,35 @@ class Check(Struct, frozen=True):
     must: bool = False
     """The field has to be there for a component to be."""
 
-    def run(self, segment: Segment) -> Iterator[Violation]:
-        """What is wrong with it in this segment."""
+    def run(self, segment: Segment, found: list[Violation]) -> None:
+        """Add what is wrong with it in this segment."""
         rule, at, encoding = self.rule, self.at, segment.encoding
         fields = segment.fields
         raw = fields[at.field] if at.field < len(fields) else b""
         if encoding.empty(raw):
             if self.must or rule.min or (rule.usage == "R" and not at.component):
-                yield self._say(segment, 0, "required", "send a value here")
+                found.append(self._say(segment, 0, "required", "send a value here"))
             return
-        repetitions = encoding.split(raw, encoding.repetition) if not _delimits(segment, at) else [raw]
-        if not at.component:
-            yield from self._count(segment, len(repetitions))
+        repetitions = encoding.split(raw, encoding.repetition) if not at.delimits else [raw]
+        if not at.component and (rule.max or rule.min > 1):
+            self._count(segment, len(repetitions), found)
         for number, repetition in enumerate(repetitions, 1):
             shown = number if len(repetitions) > 1 else 0
-            part = self._part(repetition, encoding)
+            part = self._part(repetition, encoding) if at.component else repetition
             if encoding.empty(part):
                 if at.component and rule.usage == "R":
-                    yield self._say(segment, shown, "required", "send a value here")
+                    found.append(self._say(segment, shown, "required", "send a value here"))
             elif rule.usage == "X":
-                yield self._say(segment, shown, "usage", "leave this away; it is not part of the agreement")
+                found.append(self._say(segment, shown, "usage", "leave this away; it is not part of the agreement"))
             else:
-                yield from self._value(segment, shown, part)
+                self._value(segment, shown, part, found)
 
-    def _count(self, segment: Segment, count: int) -> Iterator[Violation]:
+    def _count(self, segment: Segment, count: int, found: list[Violation]) -> None:
         rule = self.rule
         if rule.max and count > rule.max:
-            yield self._say(segment, 0, "cardinality", f"send it at most {_times(rule.max)}")
+            found.append(self._say(segment, 0, "cardinality", f"send it at most {_times(rule.max)}"))
         if count < rule.min:
-            yield self._say(segment, 0, "cardinality", f"send it at least {_times(rule.min)}")
+            found.append(self._say(segment, 0, "cardinality", f"send it at least {_times(rule.min)}"))
 
     def _part(self, repetition: bytes, encoding: Encoding) -> bytes:
         for delimiter, number in ((encoding.component, self.at.component), (encoding.subcomponent, self.at.subcomponent)):
@@ -82,19 +83,17 @@ class Check(Struct, frozen=True):
                 repetition = parts[number - 1] if number <= len(parts) else b""
         return repetition
 
-    def _value(self, segment: Segment, repetition: int, part: bytes) -> Iterator[Violation]:
+    def _value(self, segment: Segment, repetition: int, part: bytes, found: list[Violation]) -> None:
         rule, encoding = self.rule, segment.encoding
         if rule.length and len(encoding.text(part)) > rule.length:
-            yield self._say(segment, repetition, "length", f"shorten it to {rule.length} characters")
-        if rule.codes and encoding.text(_first(part, encoding)) not in rule.codes:
-            yield self._say(segment, repetition, "code-set", _codes(rule))
-        kind: str = rule.type
-        if kind == "OBX-2":
-            kind = encoding.text(_first(segment.fields[2], encoding)).strip().upper()
-        if form := FORMS.get(kind):
-            fits, cure = form
-            if not fits(encoding.text(_first(part, encoding) if kind == "TS" else part)):
-                yield self._say(segment, repetition, "type", cure)
+            found.append(self._say(segment, repetition, "length", f"shorten it to {rule.length} characters"))
+        if rule.codes and encoding.text(first(part, encoding)) not in rule.codes:
+            found.append(self._say(segment, repetition, "code-set", _codes(rule)))
+        if rule.type:
+            kind: str = rule.type if rule.type != "OBX-2" else encoding.text(first(segment.fields[2], encoding)).strip().upper()
+            form = FORMS.get(kind)
+            if form is not None and not form[0](encoding.text(first(part, encoding) if kind == "TS" else part)):
+                found.append(self._say(segment, repetition, "type", form[1]))
 
     def _say(self, segment: Segment, repetition: int, rule: str, cure: str) -> Violation:
         at = self.at
@@ -103,33 +102,23 @@ class Check(Struct, frozen=True):
         return Violation(str(where), rule, cure, severity(self.rule, rule))
 
 
-def observed_type(segment: Segment) -> Iterator[Violation]:
+def observed_type(segment: Segment, found: list[Violation]) -> None:
     """OBX-2 itself, for rules of type OBX-2: it has to name a type where OBX-5 has a value (§7.4.2.2)."""
     fields, encoding = segment.fields, segment.encoding
     if len(fields) <= 5 or encoding.empty(fields[5]):  # noqa: PLR2004 - OBX-5
         return
     name = encoding.text(fields[2]).strip().upper()
+    if name in TYPES:
+        return
     if not name:
-        yield Violation(f"{segment.where}-2", "required", "name the type of the value in OBX-5", "warning")
-    elif name not in TYPES or encoding.component in fields[2]:
-        yield Violation(
-            f"{segment.where}-2", "code-set", "send just the name of a type of table HL70125, such as NM, ST, TX or CWE", "warning"
-        )
+        found.append(Violation(f"{segment.where}-2", "required", "name the type of the value in OBX-5", "warning"))
+    else:
+        cure = "send just the name of a type of table HL70125, such as NM, ST, TX or CWE"
+        found.append(Violation(f"{segment.where}-2", "code-set", cure, "warning"))
 
 
 def severity(rule: Rule, broken: str) -> Severity:
     return rule.severity or ("error" if broken in _ERRORS else "warning")
-
-
-def _delimits(segment: Segment, at: Place) -> bool:
-    return at.field <= 2 and segment.raw[:3] in (b"MSH", b"FHS", b"BHS")  # noqa: PLR2004 - MSH-1 and MSH-2
-
-
-def _first(part: bytes, encoding: Encoding) -> bytes:
-    for delimiter in (encoding.component, encoding.subcomponent):
-        if delimiter:
-            part = part.partition(delimiter)[0]
-    return part
 
 
 def _times(number: int) -> str:

@@ -9,7 +9,6 @@ from isthmus.core.contract import Violation
 from isthmus.core.failure import Bug
 from isthmus.formats.hl7v2.checks import Check, observed_type, severity
 from isthmus.formats.hl7v2.document import Hl7
-from isthmus.formats.hl7v2.encoding import NULL
 from isthmus.formats.hl7v2.format import HL7V2, Hl7v2
 from isthmus.formats.hl7v2.place import place, read_place
 from isthmus.formats.hl7v2.rules import Rule
@@ -41,9 +40,9 @@ class Contract:
         self.structure = structure
         self._format = HL7V2 if zone == "UTC" else Hl7v2(ZoneInfo(zone))
         self._structures = _structures(structure)
-        self._checks: dict[bytes, list[Check]] = {}
+        self._checks: dict[str, list[Check]] = {}
         self._counts: list[Rule] = []
-        self._demanded: dict[bytes, list[tuple[int, Check]]] = {}
+        self._demanded: dict[str, list[tuple[int, Check]]] = {}
         for path in self.required:
             self._add(Rule(place=path, usage="R", min=1), must=True)
         for one in self.rules:
@@ -56,9 +55,9 @@ class Contract:
         if not at.field:
             self._counts.append(one if one.usage != "R" or one.min else Rule(place=one.place, min=1, max=one.max, only=one.only))
         elif must:
-            self._demanded.setdefault(at.name, []).append((at.field, Check(at, one, must=True)))
+            self._demanded.setdefault(at.segment, []).append((at.field, Check(at, one, must=True)))
         else:
-            self._checks.setdefault(at.name, []).append(Check(at, one))
+            self._checks.setdefault(at.segment, []).append(Check(at, one))
 
     @property
     def format(self) -> Hl7v2:
@@ -70,51 +69,43 @@ class Contract:
 
     def check(self, document: Hl7) -> tuple[Violation, ...]:
         """Every violation at once, in the order of the message."""
-        found = [*self._missing(document), *document.oddities()]
+        found: list[Violation] = list(document.oddities())
+        self._require(document, found)
         if self.version and document.version != self.version:
             found.append(Violation("MSH-12", "version", f"send version {self.version}, as agreed", "warning"))
         if self._checks or self._counts or self._structures:
-            found += self._profile(document)
+            self._profile(document, found)
         return tuple(_in_order(found, document)) if found else ()
 
-    def _missing(self, document: Hl7) -> Iterator[Violation]:
-        """What ``required`` names and the message lacks; the way of nearly every message through here, so it is kept short."""
+    def _require(self, document: Hl7, found: list[Violation]) -> None:
+        """What ``required`` names and the message lacks; nearly every message passes through here unharmed, so it is kept short."""
+        empty = document.encoding.empty
         for name, demanded in self._demanded.items():
-            count = len(document.lines.named.get(name, ()))
-            if not count:
-                for _, check in demanded:
-                    yield Violation(check.rule.place, "required", f"send a value here, in a segment {check.at.segment}")
-            for occurrence in range(1, count + 1):
-                segment = document.find(name, occurrence)
-                if segment is None:
-                    continue
+            segments = document.segments(name)
+            for segment in segments:
                 fields = segment.fields
                 for number, check in demanded:
-                    if (
-                        check.at.component
-                        or number >= len(fields)
-                        or fields[number] in (b"", NULL)
-                        or segment.encoding.empty(fields[number])
-                    ):
-                        yield from check.run(segment)
+                    if number >= len(fields) or check.at.component or empty(fields[number]):
+                        check.run(segment, found)
+            if not segments:
+                found.extend(Violation(check.rule.place, "required", f"send a value here, in a segment {name}") for _, check in demanded)
 
-    def _profile(self, document: Hl7) -> Iterator[Violation]:
+    def _profile(self, document: Hl7, found: list[Violation]) -> None:
         kind = document.kind
-        named = document.lines.named
         for one in self._counts:
             if not one.only or kind in one.only:
-                yield from _count(one, len(named.get(one.place.encode(), ())))
+                found.extend(_count(one, document.lines.count(one.place.encode())))
         for name, checks in self._checks.items():
             active = [check for check in checks if not check.rule.only or kind in check.rule.only]
             varies = any(check.rule.type == "OBX-2" for check in active)
-            for segment in document.segments(name.decode()) if active else ():
+            for segment in document.segments(name) if active else ():
                 for check in active:
-                    yield from check.run(segment)
+                    check.run(segment, found)
                 if varies:
-                    yield from observed_type(segment)
+                    observed_type(segment, found)
         structure = self._structures.get(kind) or self._structures.get("")
         if structure is not None:
-            yield from structure.check([line[:3].decode("latin-1") for line in document.lines.order])
+            found.extend(structure.check(document.lines.names()))
 
 
 def _structures(structure: str | Mapping[str, str]) -> dict[str, Structure]:
@@ -138,10 +129,10 @@ def _count(one: Rule, count: int) -> Iterator[Violation]:
 def _in_order(found: list[Violation], document: Hl7) -> list[Violation]:
     """In the order of the document; what concerns no segment that is there comes last."""
     position: dict[tuple[str, int], int] = {}
-    seen: dict[bytes, int] = {}
-    for index, line in enumerate(document.lines.order):
-        seen[line[:3]] = number = seen.get(line[:3], 0) + 1
-        position[line[:3].decode("latin-1"), number] = index
+    seen: dict[str, int] = {}
+    for index, name in enumerate(document.lines.names()):
+        seen[name] = number = seen.get(name, 0) + 1
+        position[name, number] = index
 
     def rank(one: Violation) -> tuple[int, int, int, int, int]:
         at = read_place(one.where)

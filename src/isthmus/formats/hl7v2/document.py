@@ -31,17 +31,18 @@ class Hl7(Group):
     :meth:`oddities`.
     """
 
-    __slots__ = ("_lines", "_made", "encoding", "raw", "view")
+    __slots__ = ("_first", "_lines", "_made", "encoding", "raw", "view")
 
     def __init__(self, raw: bytes, zone: dt.tzinfo = dt.UTC) -> None:
-        super().__init__((), zone)
+        self._zone = zone
         self.raw = raw
         self.view = raw
         """What is split: the original bytes from MSH on, or their UTF-8 where the charset hides delimiters in its characters."""
         self.encoding = USUAL
         self._lines: Lines | None = None
-        self._made: dict[bytes, list[Segment | None]] = {}
-        if raw[:9] != b"MSH|^~\\&|" or not raw.isascii() or b"\x1b" in raw or b"\x1c" in raw:
+        self._first: dict[bytes, Segment] = {}
+        self._made: dict[int, Segment] | None = None
+        if not raw.startswith(b"MSH|^~\\&|") or not raw.isascii() or b"\x1b" in raw or b"\x1c" in raw[-4:]:
             self.view, self.encoding = _prepare(raw)
 
     def __bytes__(self) -> bytes:
@@ -81,33 +82,36 @@ class Hl7(Group):
         return lines
 
     def find(self, name: bytes, occurrence: int = 1) -> Segment | None:
-        lines = self.lines.named.get(name)
-        if lines is None or occurrence > len(lines):
-            return None
-        index = occurrence - 1 if occurrence else 0
-        made = self._made.get(name)
-        if made is None:
-            made = self._made[name] = [None] * len(lines)
-        segment = made[index]
+        if occurrence > 1:
+            index = self.lines.index(name, occurrence)
+            return None if index < 0 else self._segment(index, occurrence)
+        segment = self._first.get(name)
         if segment is None:
-            segment = made[index] = Segment(lines[index], self.encoding, index + 1)
+            index = self.lines.index(name, 1)
+            if index < 0:
+                return None
+            segment = self._first[name] = self._segment(index, 1)
+        return segment
+
+    def _segment(self, index: int, occurrence: int) -> Segment:
+        made = self._made
+        if made is None:
+            made = self._made = {}
+        segment = made.get(index)
+        if segment is None:
+            segment = made[index] = Segment(self.lines.order[index], self.encoding, occurrence)
         return segment
 
     def __iter__(self) -> Iterator[Segment]:
         seen: dict[bytes, int] = {}
-        for line in self.lines.order:
-            name = line[:3]
-            seen[name] = number = seen.get(name, 0) + 1
-            segment = self.find(name, number)
-            assert segment is not None  # noqa: S101 - order and named hold the same lines
-            yield segment
+        for index, key in enumerate(self.lines.keys):
+            seen[key] = number = seen.get(key, 0) + 1
+            yield self._segment(index, number)
 
     def segments(self, *names: str) -> tuple[Segment, ...]:
         if len(names) != 1:
             return super().segments(*names)
-        name = names[0].encode()
-        count = len(self.lines.named.get(name, ()))
-        return tuple(segment for number in range(1, count + 1) if (segment := self.find(name, number)) is not None)
+        return tuple(self._segment(index, number) for number, index in enumerate(self.lines.indexes(names[0].encode()), 1))
 
     def oddities(self) -> tuple[Violation, ...]:
         """What the sender should mend although it could be read; and, as an error, a second message under the first one's MSH."""
@@ -117,7 +121,7 @@ class Hl7(Group):
         if flaw := self.encoding.charset.flaw:
             found.append(Violation("MSH-18", "charset", f"{flaw}; declare what you send, best UNICODE UTF-8", "warning"))
         lines = self.lines
-        if len(lines.named[b"MSH"]) > 1:
+        if lines.count(b"MSH") > 1:
             found.append(Violation("MSH[2]", "one-message", "a second message stands in this one: send each in a frame of its own"))
         return (*found, *lines.odd)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from isthmus.core.failure import Bug
 from isthmus.formats.hl7v2.encoding import Encoding
 from isthmus.formats.hl7v2.lines import segment_spans
-from isthmus.formats.hl7v2.place import Place, place
-from isthmus.formats.hl7v2.segment import HEADERS
+from isthmus.formats.hl7v2.place import HEADERS, Place, place
 from isthmus.formats.hl7v2.write import Value, write_value
 
 
@@ -19,7 +18,7 @@ def replace(raw: bytes, view: bytes, encoding: Encoding, path: str, value: Value
     start, end = _span(view, encoding, at)
     fields = view[start:end].split(encoding.field)
     headed = fields[0] in HEADERS
-    if not at.field or (headed and at.field <= 2):  # noqa: PLR2004 - MSH-1 and MSH-2
+    if not at.field or at.delimits:
         raise Bug("place", f"{path}: whole segments and delimiters cannot be replaced in place; name a field, or build a new message")
     index = at.field - 1 if headed else at.field
     fields += [b""] * (index + 1 - len(fields))

@@ -14,7 +14,7 @@ NULL = b'""'
 class Encoding:
     """Shared by all segments of a message."""
 
-    __slots__ = ("charset", "codec", "component", "delimiters", "escape", "field", "repetition", "subcomponent")
+    __slots__ = ("_nothing", "charset", "codec", "component", "delimiters", "escape", "field", "levels", "repetition", "subcomponent")
 
     def __init__(self, delimiters: Delimiters, charset: Charset) -> None:
         self.delimiters = delimiters
@@ -25,24 +25,24 @@ class Encoding:
         self.repetition = delimiters.repetition
         self.escape = delimiters.escape
         self.subcomponent = delimiters.subcomponent
+        self.levels = tuple(filter(None, (delimiters.repetition, delimiters.component, delimiters.subcomponent)))
+        """What a field is split at, from the outside in."""
+        self._nothing = b" " + self.component + self.repetition + self.subcomponent
 
     def text(self, raw: bytes) -> str:
         """What the bytes say: decoded, without escapes; empty for the explicit null.
 
         Trailing blanks carry no meaning in any type of HL7 (ST: "trailing blanks optional") and are dropped; leading ones stay.
         """
-        if raw == NULL:
+        if not raw or raw == NULL:
             return ""
-        text = self.decode(raw)
+        try:
+            text = raw.decode(self.codec)
+        except UnicodeDecodeError:
+            text = raw.decode("latin-1")
         if self.escape and self.escape in raw:
             text = escapes(self.delimiters, self.charset.escaped).read(text)
         return text.rstrip(" ")
-
-    def decode(self, raw: bytes) -> str:
-        try:
-            return raw.decode(self.codec)
-        except UnicodeDecodeError:
-            return raw.decode("latin-1")
 
     def write(self, text: str) -> bytes:
         """Text as a value: escaped and encoded; raises ``Bug`` where the message's charset has no such character."""
@@ -57,7 +57,7 @@ class Encoding:
 
     def empty(self, raw: bytes) -> bool:
         """True where nothing is said: only delimiters and blanks, or the explicit null."""
-        return raw == NULL or not raw.strip(b" " + self.component + self.repetition + self.subcomponent)
+        return not raw or raw == NULL or not raw.strip(self._nothing)
 
 
 USUAL = Encoding(STANDARD, ASCII)

@@ -7,6 +7,14 @@ from collections.abc import Iterator
 from isthmus.formats.hl7v2.encoding import NULL, Encoding
 
 
+def first(raw: bytes, encoding: Encoding) -> bytes:
+    """The first sub-component of the first component of a repetition."""
+    for delimiter in (encoding.component, encoding.subcomponent):
+        if delimiter:
+            raw = raw.partition(delimiter)[0]
+    return raw
+
+
 class Component:
     """One component; as text it is its first sub-component (§2.8: a reader ignores what it does not know of)."""
 

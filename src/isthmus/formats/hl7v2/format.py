@@ -7,22 +7,19 @@ import datetime as dt
 from isthmus.core.contract import Header, Verdict, Violation
 from isthmus.formats.hl7v2.acknowledge import acknowledge
 from isthmus.formats.hl7v2.document import Hl7
+from isthmus.formats.hl7v2.field import first
 from isthmus.formats.hl7v2.header import read_header
 
 _SOUGHT = (
-    ("patient", "PID-3.1"),
-    ("patient", "MRG-1.1"),
-    ("account", "PID-18.1"),
-    ("visit", "PV1-19.1"),
-    ("order", "ORC-2.1"),
-    ("order", "ORC-3.1"),
-    ("order", "OBR-2.1"),
-    ("order", "OBR-3.1"),
-    ("appointment", "SCH-1.1"),
-    ("appointment", "SCH-2.1"),
-    ("control", "MSH-10"),
+    ("PID", (("patient", 3), ("account", 18))),
+    ("MRG", (("patient", 1),)),
+    ("PV1", (("visit", 19),)),
+    ("ORC", (("order", 2), ("order", 3))),
+    ("OBR", (("order", 2), ("order", 3))),
+    ("SCH", (("appointment", 1), ("appointment", 2))),
+    ("MSH", (("control", 10),)),
 )
-"""Where a message names what people search it by."""
+"""Where a message names what people search it by: the first component of each repetition."""
 
 
 class Hl7v2:
@@ -47,7 +44,18 @@ class Hl7v2:
 
     def identifiers(self, document: Hl7) -> tuple[tuple[str, str], ...]:
         """Patient, account, visit, order, appointment and control ids, each once."""
-        return tuple(dict.fromkeys((what, value) for what, path in _SOUGHT for value in document.values(path)))
+        found: dict[tuple[str, str], None] = {}
+        encoding = document.encoding
+        for name, sought in _SOUGHT:
+            for segment in document.segments(name):
+                fields = segment.fields
+                for what, field in sought:
+                    if field < len(fields) and fields[field]:
+                        for repetition in encoding.split(fields[field], encoding.repetition):
+                            value = encoding.text(first(repetition, encoding))
+                            if value:
+                                found[what, value] = None
+        return tuple(found)
 
     def acknowledge(self, body: bytes, verdict: Verdict, violations: tuple[Violation, ...], *, reply_id: str, at: str) -> bytes | None:
         """The answer in the mode that the message asks for; None where it asks for none."""

@@ -89,7 +89,7 @@ class Group:
         """The text at a place: first repetition and component unless said, decoded, unescaped; empty where absent or null."""
         at = place(path)
         segment = self.find(at.name, at.occurrence)
-        return "" if segment is None else segment.encoding.text(segment.part(at))
+        return "" if segment is None else segment.value(at)
 
     def field(self, path: str) -> Field | None:
         """The field at a place, None where its segment is absent."""

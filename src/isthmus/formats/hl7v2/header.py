@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from isthmus.core.contract import Header
 from isthmus.formats.hl7v2.document import Hl7
 from isthmus.formats.hl7v2.kind import kind
 
+_CAREFULLY = re.compile(r'[^ -~]|[\\~&"]')
+"""Other charsets, escapes, repetitions, sub-components and nulls are read by the document, not here."""
+
 
 def read_header(body: bytes) -> Header:
     """Kind, sender (``APPLICATION|FACILITY``) and control id; raises ``Invalid`` where there is no MSH."""
     end = body.find(b"\r")
     if end > 0 and body.startswith(b"MSH|^~\\&|"):
-        line = body[:end]
-        if line.isascii() and b"\n" not in line:
-            fields = line.decode("ascii").split("|", 10)
-            if len(fields) > 9:  # noqa: PLR2004 - MSH-10 is there
-                application, facility, control_id = _plain(fields[2]), _plain(fields[3]), _plain(fields[9])
-                what = _kind(fields[8])
-                if what and application is not None and facility is not None and control_id is not None:
-                    return Header(what, f"{application}|{facility}", control_id)
+        fields = body[:end].split(b"|", 10)
+        if len(fields) > 9:  # noqa: PLR2004 - MSH-10 is there
+            what, sender, control_id = _kind(fields[8]), _sender(fields[2], fields[3]), fields[9]
+            if what and sender and control_id.isalnum():
+                return Header(what, sender, control_id.decode())
     return _carefully(body)
 
 
-def _plain(field: str) -> str | None:
-    """The first component of a field in which nothing has to be read with care."""
-    if "^" in field:
-        field = field.partition("^")[0] or "~"
-    return None if "\\" in field or "~" in field or "&" in field or '"' in field else field.rstrip(" ")
+@lru_cache(maxsize=1024)
+def _kind(msh9: bytes) -> str:
+    """Empty where MSH-9 alone does not tell, or has to be read with care. Kinds and senders are few, so they are remembered."""
+    parts = msh9.decode("latin-1").split("^")
+    return kind(parts[0], parts[1], "") if len(parts) > 1 and parts[1] and not _CAREFULLY.search("".join(parts)) else ""
 
 
 @lru_cache(maxsize=1024)
-def _kind(msh9: str) -> str:
-    """Empty where MSH-9 alone does not tell, or has to be read with care."""
-    parts = msh9.split("^")
-    return kind(parts[0], parts[1], "") if len(parts) > 1 and parts[1] and not set(msh9) & set('\\~&"') else ""
+def _sender(msh3: bytes, msh4: bytes) -> str:
+    """Empty where it has to be read with care."""
+    names = [field.decode("latin-1").split("^")[0].rstrip(" ") for field in (msh3, msh4)]
+    plain = not _CAREFULLY.search("".join(names)) and all(name or not field for name, field in zip(names, (msh3, msh4), strict=True))
+    return "|".join(names) if plain else ""
 
 
 def _carefully(body: bytes) -> Header:

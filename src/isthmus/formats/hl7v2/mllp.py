@@ -66,13 +66,22 @@ class Decoder:
     def feed(self, data: bytes) -> list[Frame | Noise]:
         """What these bytes complete."""
         events: list[Frame | Noise] = []
-        *ended, rest = data.split(FS)
-        for run in ended:
-            self._run(run, events)
+        start = 0
+        while True:
+            end = data.find(FS, start)
+            stop = end if end >= 0 else len(data)
+            while (begin := data.find(VT, start, stop)) >= 0:
+                if begin > start:
+                    self._take(data[start:begin])
+                self._abandon(events)
+                self._inside = True
+                start = begin + 1
+            if stop > start:
+                self._take(data[start:stop])
+            if end < 0:
+                return events
             self._end(events)
-        if rest:
-            self._run(rest, events)
-        return events
+            start = end + 1
 
     def close(self) -> list[Frame | Noise]:
         """The connection has ended: what was left without its end."""
@@ -81,19 +90,11 @@ class Decoder:
         self._inside = False
         return events
 
-    def _run(self, run: bytes, events: list[Frame | Noise]) -> None:
-        first, *begun = run.split(VT)
-        self._take(first)
-        for body in begun:
-            self._abandon(events)
-            self._inside = True
-            self._take(body)
-
     def _take(self, data: bytes) -> None:
         if not self._inside and not self._chunks:
             data = data.lstrip(_BETWEEN)
-        if not data:
-            return
+            if not data:
+                return
         within = self._size <= self._limit
         self._size += len(data)
         if within:
@@ -117,6 +118,8 @@ class Decoder:
 
     def _abandon(self, events: list[Frame | Noise]) -> None:
         """What is pending will have no FS."""
+        if not self._size and not self._inside:
+            return
         inside = self._inside
         data, size = self._empty()
         if size > self._limit:

@@ -12,6 +12,10 @@ from isthmus.core.failure import Bug
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[([1-9]\d*)\])?(?:-([1-9]\d*)(?:\[([1-9]\d*)\])?(?:\.([1-9]\d*)(?:\.([1-9]\d*))?)?)?")
 
 
+HEADERS = frozenset((b"MSH", b"FHS", b"BHS"))
+"""Segments whose first field is the field separator itself."""
+
+
 class Place(Struct, frozen=True):
     """All numbers count from 1, as the standard does; 0 stands for what was not said."""
 
@@ -23,6 +27,13 @@ class Place(Struct, frozen=True):
     subcomponent: int = 0
     name: bytes = b""
     """The segment's name as it stands in the message."""
+    first: bool = True
+    """No repetition, component or sub-component other than the first."""
+
+    @property
+    def delimits(self) -> bool:
+        """True for MSH-1 and MSH-2 (and those of FHS and BHS), which are delimiters and not made of them."""
+        return 0 < self.field <= 2 and self.name in HEADERS  # noqa: PLR2004
 
     def __str__(self) -> str:
         text = self.segment + (f"[{self.occurrence}]" if self.occurrence else "")
@@ -41,7 +52,9 @@ def place(text: str) -> Place:
         raise Bug("place", f"{text!r} names no place in a message; write PID-3, PID-3[2].4 or OBX[3]-5.1")
     segment, *said = match.groups()
     occurrence, field, repetition, component, subcomponent = (int(number or 0) for number in said)
-    return Place(segment, occurrence, field, repetition, component, subcomponent, segment.encode())
+    return Place(
+        segment, occurrence, field, repetition, component, subcomponent, segment.encode(), max(repetition, component, subcomponent) <= 1
+    )
 
 
 @lru_cache(maxsize=4096)

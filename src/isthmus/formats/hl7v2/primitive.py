@@ -80,6 +80,10 @@ def number(text: str) -> Decimal | None:
     return Decimal(text) if _NM.fullmatch(text) else None
 
 
+def is_number(text: str) -> bool:
+    return _NM.fullmatch(text.strip(" ")) is not None
+
+
 def is_sequence_id(text: str) -> bool:
     return _SI.fullmatch(text.strip(" ")) is not None
 

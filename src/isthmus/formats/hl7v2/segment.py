@@ -6,10 +6,7 @@ from typing import overload
 
 from isthmus.formats.hl7v2.encoding import NULL, Encoding
 from isthmus.formats.hl7v2.field import Field
-from isthmus.formats.hl7v2.place import Place, inner_place
-
-HEADERS = frozenset((b"MSH", b"FHS", b"BHS"))
-"""Segments whose first field is the field separator itself."""
+from isthmus.formats.hl7v2.place import HEADERS, Place, inner_place
 
 
 class Segment:
@@ -51,7 +48,7 @@ class Segment:
     def __getitem__(self, key: str) -> str: ...
     def __getitem__(self, key: int | str) -> Field | str:
         if isinstance(key, str):
-            return self.encoding.text(self.part(inner_place(key)))
+            return self.value(inner_place(key))
         fields = self.fields
         return Field(fields[key] if 0 < key < len(fields) else b"", self.encoding)
 
@@ -61,24 +58,33 @@ class Segment:
 
     def part(self, place: Place) -> bytes:
         """The raw bytes at a place (its segment is not looked at); without component or repetition said, the first."""
-        fields = self.fields
-        if place.field >= len(fields):
+        fields = self._fields or self.fields
+        number = place.field
+        if number >= len(fields):
             return b""
-        raw = fields[place.field]
-        if not raw or (place.field <= 2 and fields[0] in HEADERS):  # noqa: PLR2004 - MSH-1 and MSH-2 are delimiters, not made of them
+        raw = fields[number]
+        if raw.isalnum():  # most values are: no delimiter, no escape, one byte a letter
+            return raw if place.first else b""
+        if not raw or (number <= 2 and fields[0] in HEADERS):  # noqa: PLR2004 - MSH-1 and MSH-2 are delimiters, not made of them
             return raw
         encoding = self.encoding
-        for delimiter, number in (
-            (encoding.repetition, place.repetition),
-            (encoding.component, place.component),
-            (encoding.subcomponent, place.subcomponent),
-        ):
-            if delimiter and delimiter in raw:
-                parts = raw.split(delimiter)
-                raw = parts[number - 1 if number else 0] if number <= len(parts) else b""
-            elif number > 1:
-                return b""
+        if place.first:
+            for delimiter in encoding.levels:
+                if delimiter in raw:
+                    raw = raw.partition(delimiter)[0]
+            return raw
+        if place.repetition > 1 or encoding.repetition in raw:
+            raw = _nth(raw, encoding.repetition, place.repetition)
+        if place.component > 1 or encoding.component in raw:
+            raw = _nth(raw, encoding.component, place.component)
+        if place.subcomponent > 1 or encoding.subcomponent in raw:
+            raw = _nth(raw, encoding.subcomponent, place.subcomponent)
         return raw
+
+    def value(self, place: Place) -> str:
+        """The text at a place."""
+        raw = self.part(place)
+        return raw.decode() if raw.isalnum() else self.encoding.text(raw)
 
     def is_null(self, place: Place) -> bool:
         """True where the explicit null ``""`` stands at this place, or in the field that holds it."""
@@ -90,3 +96,13 @@ class Segment:
 
     def __repr__(self) -> str:
         return f"<Segment {self.where}>"  # its fields may name a patient
+
+
+def _nth(raw: bytes, delimiter: bytes, number: int) -> bytes:
+    """The n-th part, the first where no number is said."""
+    if delimiter and delimiter in raw:
+        parts = raw.split(delimiter, number or 1)
+        if number <= len(parts):
+            return parts[number - 1 if number else 0]
+        return b""
+    return raw if number <= 1 else b""
