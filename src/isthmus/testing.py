@@ -11,7 +11,6 @@ plans anew; read the diff before you commit it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +39,10 @@ def plan_file(site: Path, message: Path, *, interface: str = "", answers: Path |
     ]
 
 
-def cases(interface_folder: Path) -> Iterator[Path]:
+def cases(interface_folder: Path) -> list[Path]:
     """The messages in ``fixtures/`` of an interface, by name; for ``pytest.mark.parametrize``."""
-    for path in sorted((interface_folder / "fixtures").iterdir()):
-        if path.is_file() and not path.name.endswith((_PLAN, _ANSWERS, ".md")):
-            yield path
+    files = sorted(path for path in (interface_folder / "fixtures").iterdir() if path.is_file())
+    return [path for path in files if not path.name.endswith((_PLAN, _ANSWERS, ".md"))]
 
 
 def assert_plan(message: Path, *, site: Path | None = None, interface: str = "") -> None:
@@ -63,7 +61,7 @@ def assert_plan(message: Path, *, site: Path | None = None, interface: str = "")
 
 def assert_plans(interface_folder: Path) -> None:
     """Every case of an interface; fails when there is none, or when an expected plan has lost its message."""
-    messages = list(cases(interface_folder))
+    messages = cases(interface_folder)
     if not messages:
         raise AssertionError(f"{interface_folder}/fixtures holds no message")
     stems = {one.stem for one in messages}

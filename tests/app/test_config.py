@@ -203,11 +203,11 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
 
 def test_unset_is_not_default(tmp_path: Path) -> None:
     """An override of one key leaves what the file says of the others, and never brings a default back over it."""
-    text = '[journal]\nkind = "postgres"\nschema = "west"\ndsn = {env = "DSN"}\n'
+    text = '[journal]\nkind = "postgres"\nconnections = 4\ndsn = {env = "DSN"}\n'
     loaded = read(tmp_path, text, DSN="postgresql://h/db", ISTHMUS__JOURNAL__KEYRING="keys.json")
     assert loaded.config is not None
     assert isinstance(loaded.config.journal, PostgresJournal)
-    assert (loaded.config.journal.schema, loaded.config.journal.keyring) == ("west", tmp_path / "keys.json")
+    assert (loaded.config.journal.connections, loaded.config.journal.keyring) == (4, tmp_path / "keys.json")
 
 
 def test_wrong_override_names_its_variable(tmp_path: Path) -> None:

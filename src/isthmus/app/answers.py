@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from isthmus.core import Invalid, Lookup, derive_id
+from isthmus.core.lookup import Resolve
 from isthmus.core.pseudonym import ENDPOINT as OURSELVES
 
 STAND_IN = "stand-in"
@@ -52,8 +53,10 @@ def read_answers(path: Path) -> list[Asked]:
 class Answerer:
     """Resolves the lookups of a dry run and remembers what was asked, in order."""
 
-    def __init__(self, recorded: Sequence[Asked] = ()) -> None:
+    def __init__(self, recorded: Sequence[Asked] = (), otherwise: Resolve | None = None) -> None:
+        """``otherwise`` answers what is not recorded; without it, a stand-in does."""
         self._recorded = recorded
+        self._otherwise = otherwise
         self.asked: dict[str, Asked] = {}
 
     def __call__(self, lookup: Lookup[Any]) -> Any:
@@ -66,10 +69,12 @@ class Answerer:
             except msgspec.DecodeError as error:
                 where = f"{lookup.name} of {lookup.endpoint}"
                 raise Invalid("answers", f"the recorded answer to {where} is no {_name(lookup.answer)}: {error}") from error
-            return self.remember(lookup, value)
-        return self.remember(lookup, stand_in_for(lookup), stand_in=True)
+            return self._remember(lookup, value)
+        if self._otherwise is not None:
+            return self._remember(lookup, self._otherwise(lookup))
+        return self._remember(lookup, stand_in_for(lookup), stand_in=True)
 
-    def remember(self, lookup: Lookup[Any], value: Any, *, stand_in: bool = False) -> Any:
+    def _remember(self, lookup: Lookup[Any], value: Any, *, stand_in: bool = False) -> Any:
         """Note a question and its answer; a question that is asked again keeps its place."""
         self.asked[lookup.id] = Asked(
             endpoint=lookup.endpoint,

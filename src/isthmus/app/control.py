@@ -49,8 +49,6 @@ class Resume(Struct, frozen=True, tag=True):
     """Let a stopped subscription go on."""
 
     subscription: str
-    by: str
-    why: str
 
 
 class Reprocess(Struct, frozen=True, tag=True):

@@ -13,12 +13,13 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
+from importlib.resources import files
 from pathlib import Path
 from types import ModuleType, TracebackType
 
 from msgspec import Struct
 
-from isthmus.core import Endpoint, Event, Failure, Finding, Interface, Site, Subscription
+from isthmus.core import Endpoint, Event, Failure, Finding, Interface, Rejected, Site, Subscription
 
 
 class LoadedSite(Struct, frozen=True):
@@ -37,16 +38,25 @@ def load_site(folder: Path, name: str = "") -> LoadedSite:
     if not folder.is_dir():
         missing = Finding(str(folder), "there is no such folder", "name a site's folder; `isthmus init FOLDER` makes a new one")
         return LoadedSite(Site(name), (missing,), broken=True)
-    files = _files(folder)
+    paths = _files(folder)
     package = _package(folder)
     findings: list[Finding] = []
-    modules = [module for path in files if (module := _import(package, folder, path, findings)) is not None]
-    if not any(path.name == "interface.py" for path in files) and not findings:
+    modules = [module for path in paths if (module := _import(package, folder, path, findings)) is not None]
+    if not any(path.name == "interface.py" for path in paths) and not findings:
         findings.append(
             Finding(str(folder), "declares no interface", "write interfaces/<name>/interface.py; `isthmus init FOLDER` shows one that runs")
         )
     site, declared = _site(name, modules, folder)
-    return LoadedSite(site, (*findings, *declared, *site.findings()), broken=len(modules) < len(files) or bool(declared))
+    return LoadedSite(site, (*findings, *declared, *site.findings()), broken=len(modules) < len(paths) or bool(declared))
+
+
+def reference_site() -> Path:
+    """The reference hospital's folder: inside an installed package, or at the top of a checkout."""
+    package = Path(str(files("isthmus")))
+    for folder in (package / "_hospital", package.parents[1] / "hospital"):
+        if (folder / "isthmus.toml").is_file():
+            return folder
+    raise Rejected("no-reference-site", "this installation holds no reference hospital: install the package again")
 
 
 def _files(folder: Path) -> list[Path]:

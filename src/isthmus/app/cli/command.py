@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from isthmus.app.cli.terminal import CommandError, Terminal
-from isthmus.app.config import FILE
+from isthmus.app.config import FILE, Config, journal_config
 from isthmus.app.exits import Exit
 
 
@@ -78,3 +78,9 @@ def _data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="keep what the site writes here instead of the folder that isthmus.toml names"
     )
+
+
+def reading(args: argparse.Namespace, terminal: Terminal) -> Config:
+    """The configuration of a command that reads the journal: endpoints and secrets of the other parts need not be in order."""
+    folder = site_folder(args, terminal)
+    return journal_config(folder, terminal.environment, data=args.data)

@@ -17,6 +17,7 @@ from typing import Any
 from isthmus.app.answers import Answerer, read_answers
 from isthmus.app.cli.command import json_option, site_folder, site_option
 from isthmus.app.cli.terminal import CommandError, Terminal, printable
+from isthmus.app.config import load_config
 from isthmus.app.exits import Exit
 from isthmus.app.messages_file import messages_in
 from isthmus.app.planning import DryRun, as_data, dry_run
@@ -43,9 +44,11 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         raise CommandError(f"{args.message} holds no message", exit=Exit.FINDINGS)
     recorded = read_answers(args.answers) if args.answers else ()
     if args.live:
-        from isthmus.app.live import plan_live  # noqa: PLC0415 - loads clients
+        from isthmus.app import loop  # noqa: PLC0415 - clients and an event loop, only for this
+        from isthmus.app.live import plan_live  # noqa: PLC0415
 
-        runs = plan_live(loaded.site, folder, bodies, args, terminal)
+        config = load_config(folder, terminal.environment, data=args.data)
+        runs = loop.run(plan_live(config, loaded.site, bodies, interface=args.interface))
     else:
         runs = [dry_run(loaded.site, body, interface=args.interface, answerer=Answerer(recorded)) for body in bodies]
     if args.json:

@@ -72,6 +72,24 @@ def read_config(folder: Path, environment: Mapping[str, str], *, data: Path | No
     return Loaded(config, (), tuple(filler.missing_secrets))
 
 
+def journal_config(folder: Path, environment: Mapping[str, str], *, data: Path | None = None) -> Config:
+    """Only what leads to the journal; a support desk that reads it holds no secret of an endpoint."""
+    folder = folder.absolute()
+    tree, findings = read_file(folder / FILE)
+    if findings:
+        raise Misconfigured(findings)
+    tree = overlay(tree, environment)
+    filler = Filler(folder, environment)
+    site = filler.fill(SiteSettings, _table(filler, tree.get("site", {}), "site"), "site")
+    journal = _journal(filler, _table(filler, tree.get("journal", {}), "journal"))
+    if filler.findings or site is None or journal is None:
+        raise Misconfigured(tuple(filler.findings))
+    home = (data or folder / site.data).absolute()
+    return Config(
+        folder=folder, data=home, name=site.name or folder.name, journal=anchored(journal, home, folder), sources={}, endpoints={}
+    )
+
+
 def _journal(filler: Filler, tree: Tree) -> JournalSettings | None:
     kind = _text(tree.get("kind", "sqlite"))
     settings = JOURNALS.get(kind)

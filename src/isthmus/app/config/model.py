@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from isthmus.connectors.secret import Secret
 
@@ -31,9 +32,9 @@ class PostgresJournal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """``[journal] kind = "postgres"``: a server, several nodes."""
 
     dsn: Secret
-    """Where the database is: ``postgresql://user:password@host/database``."""
-    schema: str = "isthmus"
-    """The schema that holds the journal's tables."""
+    """Where the database is: ``postgresql://user:password@host/database``. The journal lies in its schema ``isthmus``."""
+    connections: Annotated[int, Meta(ge=2)] = 10
+    """Connections to the database that this process holds at most."""
     keyring: Path = Path("var/keyring.json")
     """The key ring that seals bodies; every node needs the same one."""
 

@@ -1,0 +1,118 @@
+"""The composition root: from a configuration to the things that run. Nothing is built when a module is imported; all of it is here."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from msgspec import Struct
+
+from isthmus.app.config import Config, JournalSettings, MemoryJournal, Placed, PostgresJournal
+from isthmus.app.kinds import ENDPOINTS, SOURCES
+from isthmus.connectors.port import Budget, Client, Source
+from isthmus.core import Rejected, Site
+from isthmus.engine.budget import TargetBudget
+from isthmus.engine.clock import Clock, SystemClock
+from isthmus.engine.engine import Engine
+from isthmus.engine.lifeline import nobody_else, node_name, on_this_host
+from isthmus.engine.telemetry import Notify
+from isthmus.journals.port import Journal
+from isthmus.journals.sealing import Keyring
+
+
+class Assembly(Struct, kw_only=True):
+    """A site, put together and ready to start. The journal is open; whoever assembled it closes it."""
+
+    config: Config
+    site: Site
+    journal: Journal
+    sources: dict[str, Source]
+    clients: dict[str, Client]
+    engine: Engine
+    clock: Clock
+
+
+def keyring_of(settings: JournalSettings, *, create: bool = True) -> Keyring:
+    """The key ring that a journal is sealed with; made on the first run, unless it must be there already."""
+    if isinstance(settings, MemoryJournal):
+        return Keyring.ephemeral()
+    if not create and not settings.keyring.exists():
+        raise Rejected("keyring-missing", f"there is no key ring {settings.keyring}: nothing has run here yet, or it must be restored")
+    return Keyring.load_or_create(settings.keyring)
+
+
+def journal_of(settings: JournalSettings, keyring: Keyring, *, read_only: bool = False) -> Journal:
+    """The journal's adapter, not opened yet. ``read_only``: beside a running engine; what would write raises."""
+    if isinstance(settings, MemoryJournal):
+        from isthmus.journals.memory import MemoryJournal as Memory  # noqa: PLC0415 - only the kind that is asked for
+
+        return Memory(keyring)
+    if isinstance(settings, PostgresJournal):
+        from isthmus.journals.postgres import PostgresJournal as Postgres  # noqa: PLC0415 - needs the extra `postgres`
+
+        return Postgres(settings.dsn, keyring, connections=settings.connections)
+    from isthmus.journals.sqlite import SqliteJournal as Sqlite  # noqa: PLC0415
+
+    return Sqlite(settings.path, keyring, read_only=read_only)
+
+
+@asynccontextmanager
+async def opened(config: Config, *, read_only: bool = False, create: bool = True) -> AsyncIterator[Journal]:
+    """The site's journal, open for as long as the block runs."""
+    if read_only and isinstance(config.journal, MemoryJournal):
+        raise Rejected("journal-memory", "a journal in memory is gone with its process: set [journal] kind to sqlite or postgres")
+    journal = journal_of(config.journal, keyring_of(config.journal, create=create), read_only=read_only)
+    await journal.open()
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+def sources_of(config: Config) -> dict[str, Source]:
+    """Every configured source, not started yet."""
+    return {name: SOURCES[placed.kind].load("listen")(name, placed.settings) for name, placed in config.sources.items()}
+
+
+def clients_of(config: Config, clock: Clock) -> dict[str, Client]:
+    """A client for every configured endpoint, not opened yet; all that go to one endpoint share its budget."""
+    return {name: client_of(placed, clock) for name, placed in config.endpoints.items()}
+
+
+def client_of(placed: Placed, clock: Clock) -> Client:
+    """The client of one endpoint."""
+    client: Client = ENDPOINTS[placed.kind].load("connect")(placed.name, placed.settings, _budget(placed, clock))
+    return client
+
+
+@asynccontextmanager
+async def assembled(config: Config, site: Site, notify: Notify, *, clock: Clock | None = None) -> AsyncIterator[Assembly]:
+    """Everything that a site needs to run, its journal open; the engine is not started yet."""
+    clock = clock or SystemClock()
+    keyring = keyring_of(config.journal)
+    journal = journal_of(config.journal, keyring)
+    sources, clients = sources_of(config), clients_of(config, clock)
+    await journal.open()
+    try:
+        engine = Engine(
+            site,
+            journal,
+            sources,
+            clients,
+            clock=clock,
+            rng=random.Random(),  # noqa: S311 - spreads retries, guards nothing
+            node=node_name(),
+            pseudonym=keyring.pseudonym,
+            notify=notify,
+            is_alive=on_this_host if isinstance(config.journal, PostgresJournal) else nobody_else,
+        )
+        yield Assembly(config=config, site=site, journal=journal, sources=sources, clients=clients, engine=engine, clock=clock)
+    finally:
+        await journal.close()
+
+
+def _budget(placed: Placed, clock: Clock) -> Budget:
+    settings: Any = placed.settings
+    return TargetBudget(clock, calls_per_second=settings.calls_per_second or None, in_flight=settings.in_flight)

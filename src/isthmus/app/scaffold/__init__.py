@@ -1,0 +1,1 @@
+"""A new site, ready to run: what `isthmus init` copies."""
