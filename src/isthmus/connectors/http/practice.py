@@ -21,12 +21,13 @@ class Received(Struct, frozen=True, kw_only=True):
     method: str
     path: str
     headers: dict[str, str]
+    """Names in small letters."""
     body: bytes
     at: datetime
 
     @property
     def key(self) -> str:
-        return self.headers.get("Idempotency-Key", "")
+        return self.headers.get("idempotency-key", "")
 
 
 class Respond(Struct, frozen=True, kw_only=True):
@@ -61,10 +62,16 @@ class PracticePortal:
         self.effects: list[Received] = []
         self.resources: dict[str, bytes] = {}
         self.port = 0
+        self._peers: set[object] = set()
         self._deduplicates = deduplicates
-        self._token = token
+        self.token = token
         self._context = context
         self._runner: web.AppRunner | None = None
+
+    @property
+    def connections(self) -> int:
+        """On how many connections requests have come."""
+        return len(self._peers)
 
     @property
     def url(self) -> str:
@@ -89,10 +96,16 @@ class PracticePortal:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         received = Received(
-            method=request.method, path=request.path_qs, headers=dict(request.headers), body=await request.read(), at=datetime.now(UTC)
+            method=request.method,
+            path=request.path_qs,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=await request.read(),
+            at=datetime.now(UTC),
         )
         self.received.append(received)
-        if self._token and request.headers.get("Authorization") != f"Bearer {self._token}":
+        if request.transport is not None:
+            self._peers.add(request.transport.get_extra_info("peername"))
+        if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             return web.Response(status=401)
         if received.method == "GET":
             return self._show(received)

@@ -32,7 +32,8 @@ class HttpEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     connect_timeout: Annotated[float, Meta(gt=0)] = 5.0
     idempotent: bool = True
     """Whether the receiver honours ``Idempotency-Key`` (or its operations have one effect however often they come). Say false
-    where it does not: then what may have had an effect is never sent again by itself; a person decides (``outcome-unknown``).
+    where it does not: then what may have had an effect is never sent again by itself, unless the delivery names a path to confirm
+    it by; a person decides (``outcome-unknown``).
     """
     max_answer: Annotated[int, Meta(ge=1)] = 1 << 20
     """Bytes of an answer to a lookup; a larger one is refused."""
