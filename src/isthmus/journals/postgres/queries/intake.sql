@@ -1,0 +1,60 @@
+-- name: receive
+-- Keeps the new ones of a batch (ids unique within it) and notes the others as duplicates: one statement, one commit.
+-- Rows are added in the order of their ids, so that two nodes that get the same messages wait for each other in one order.
+-- A message that another node is just committing is neither new nor visible yet: it comes back with no head, to be asked again.
+WITH given AS MATERIALIZED (
+    SELECT nextval('place') AS seq, (SELECT max(number) FROM shelf) AS shelf, g.*
+    FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[], $7::text[], $8::text[],
+        $9::bytea[], $10::bytea[], $11::bytea[]
+    ) AS g (id, interface, source, correlation_id, received_at, size, arrival, reason, kind, head, sealed)
+),
+fresh AS (
+    INSERT INTO message (seq, id, interface, source, correlation_id, received_at, size, arrival, reason, kind, head, shelf)
+    SELECT seq, id, interface, source, correlation_id, received_at, size, arrival, reason, kind, head, shelf FROM given ORDER BY id
+    ON CONFLICT (id) DO NOTHING
+    RETURNING seq, id, interface, arrival, reason, shelf
+),
+bodies AS (
+    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE seq IN (SELECT seq FROM fresh) ORDER BY seq
+),
+waiting AS (
+    INSERT INTO untranslated (seq, interface) SELECT seq, interface FROM fresh WHERE arrival = 'received' ORDER BY seq
+),
+troubles AS (
+    INSERT INTO trouble (seq, state, reason) SELECT seq, arrival, reason FROM fresh WHERE arrival <> 'received'
+),
+identifiers AS (
+    INSERT INTO identifier (token, message)
+    SELECT i.token, fresh.seq FROM unnest($12::text[], $13::bytea[]) AS i (id, token) JOIN fresh USING (id)
+    ORDER BY i.token
+    ON CONFLICT DO NOTHING
+),
+violations AS (
+    INSERT INTO violation (message, place, rule, cure, severity)
+    SELECT fresh.seq, v.place, v.rule, v.cure, v.severity
+    FROM unnest($14::text[], $15::text[], $16::text[], $17::text[], $18::text[]) AS v (id, place, rule, cure, severity)
+    JOIN fresh USING (id)
+),
+known AS (
+    SELECT given.id, given.received_at, first.seq, first.interface, first.head
+    FROM given
+    CROSS JOIN LATERAL (SELECT m.seq, m.interface, m.head FROM message m WHERE m.id = given.id) AS first
+),
+duplicates AS (
+    INSERT INTO step (message, subject, at, stage, code, by) SELECT seq, seq, received_at, 'duplicate', '', '' FROM known
+),
+counted AS (
+    INSERT INTO tally (noun, name, state, shard, count)
+    SELECT 'message', interface, state, pg_backend_pid() % 16, count(*)
+    FROM (SELECT interface, arrival AS state FROM fresh UNION ALL SELECT interface, 'duplicate' FROM known) AS one
+    GROUP BY interface, state ORDER BY interface, state
+    ON CONFLICT (noun, name, state, shard) DO UPDATE SET count = tally.count + EXCLUDED.count
+)
+SELECT given.id, fresh.seq IS NOT NULL AS fresh, known.head
+FROM given
+LEFT JOIN fresh USING (id)
+LEFT JOIN known USING (id);
+
+-- name: backlog
+SELECT name, sum(count)::bigint AS count FROM tally WHERE noun = 'message' AND state = 'received' GROUP BY name HAVING sum(count) <> 0;

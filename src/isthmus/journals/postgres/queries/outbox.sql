@@ -1,0 +1,133 @@
+-- name: lock_endpoints
+-- Held until the commit by whatever changes who leads a line at these endpoints; always taken first, and in one order.
+SELECT pg_advisory_xact_lock(1769173097, one) FROM unnest($1::integer[]) AS one;
+
+-- name: give_back
+-- Claims whose commit's answer was lost, and whose deliveries nobody was handed: they were certainly not sent.
+WITH back AS (
+    DELETE FROM sending WHERE claim = ANY ($1::uuid[]) RETURNING seq
+)
+SELECT d.subscription, d.state, count(*)::bigint AS count FROM back JOIN due d USING (seq) GROUP BY d.subscription, d.state;
+
+-- name: claim
+-- Rows of due are locked, not changed; one that another courier has taken since this statement began is left to him (DO NOTHING)
+-- and comes back without an attempt: then there may be more to take.
+WITH picked AS MATERIALIZED (
+    SELECT d.seq, d.subscription, d.state, d.attempts, d.claimable_at
+    FROM due d
+    WHERE d.endpoint = $1 AND d.claimable_at <= $2 AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = d.seq)
+    ORDER BY d.claimable_at, d.seq
+    LIMIT $3
+    FOR UPDATE OF d SKIP LOCKED
+),
+taken AS (
+    INSERT INTO sending (seq, owner, attempt, claim) SELECT seq, $4, attempts + 1, $5 FROM picked
+    ON CONFLICT (seq) DO NOTHING
+    RETURNING seq, attempt
+),
+counted AS (
+    INSERT INTO tally (noun, name, state, shard, count)
+    SELECT 'delivery', subscription, state, pg_backend_pid() % 16, sum(count)
+    FROM (
+        SELECT subscription, state, -1 AS count FROM picked JOIN taken USING (seq)
+        UNION ALL SELECT subscription, 'sending', 1 FROM picked JOIN taken USING (seq)
+    ) AS one
+    GROUP BY subscription, state ORDER BY subscription, state
+    ON CONFLICT (noun, name, state, shard) DO UPDATE SET count = tally.count + EXCLUDED.count
+)
+SELECT
+    d.seq, d.id, d.endpoint, d.subscription, d.operation, d.content_type, d.correlation_id, d.causation_id, d.supersedes, d.created_at,
+    d.head, taken.attempt, picked.state = 'unknown' AS unknown,
+    (SELECT b.sealed FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS sealed,
+    (SELECT h.digest FROM held h WHERE h.endpoint = d.endpoint AND h.key = d.key) AS digest
+FROM picked
+LEFT JOIN taken USING (seq)
+LEFT JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = taken.seq) AS d ON true
+ORDER BY picked.claimable_at, picked.seq;
+
+-- name: next_due
+SELECT d.claimable_at
+FROM due d
+WHERE d.endpoint = $1 AND d.claimable_at < 'infinity' AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = d.seq)
+ORDER BY d.claimable_at
+LIMIT 1;
+
+-- name: owners
+SELECT DISTINCT owner FROM sending ORDER BY owner;
+
+-- name: deliveries_by_id
+SELECT d.id, d.seq, d.message, d.endpoint, d.subscription, d.key
+FROM unnest($1::text[]) AS given (id)
+CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.id = given.id) AS d;
+
+-- name: endpoints_of
+SELECT DISTINCT d.endpoint FROM sending s JOIN due d USING (seq) WHERE s.owner = $1;
+
+-- name: take_sending
+-- What this owner has in hand, of these; whatever else is settled comes too late.
+WITH taken AS (
+    DELETE FROM sending WHERE owner = $1 AND ($2::bigint[] IS NULL OR seq = ANY ($2)) RETURNING seq, attempt
+)
+SELECT d.seq, d.message, d.endpoint, d.subscription, d.line, d.replaced, taken.attempt, delivery.id, delivery.key
+FROM taken
+CROSS JOIN LATERAL (SELECT * FROM due WHERE due.seq = taken.seq) AS d
+CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = taken.seq) AS delivery
+ORDER BY d.seq;
+
+-- name: finish
+DELETE FROM due WHERE seq = ANY ($1::bigint[]);
+
+-- name: put_back
+-- Due again, to be checked, or dead: it keeps its place and its line waiting.
+UPDATE due SET
+    state = g.state, attempts = g.attempt, ready_at = g.ready_at, not_before = g.not_before, reason = g.reason,
+    claimable_at = CASE WHEN due.lead AND g.state <> 'dead' THEN g.ready_at ELSE 'infinity' END
+FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[])
+    AS g (seq, state, attempt, ready_at, not_before, reason)
+WHERE due.seq = g.seq;
+
+-- name: promote
+-- The first of each of these lines leads, where none does.
+UPDATE due SET lead = true, claimable_at = due.ready_at
+FROM (
+    SELECT first.seq
+    FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::bytea[]) AS one (endpoint, line)) AS given
+    CROSS JOIN LATERAL (
+        SELECT d.seq FROM due d WHERE NOT d.lead AND d.endpoint = given.endpoint AND d.line = given.line
+        ORDER BY d.rank, d.seq LIMIT 1
+    ) AS first
+    WHERE NOT EXISTS (
+        SELECT FROM due l WHERE l.lead AND l.line <> '' AND l.endpoint = given.endpoint AND l.line = given.line
+    )
+) AS next
+WHERE due.seq = next.seq;
+
+-- name: step_aside
+-- Who leads one of these lines, but is not in hand and has an older one behind it, leads no more.
+UPDATE due SET lead = false, claimable_at = 'infinity'
+FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::bytea[]) AS one (endpoint, line)) AS given
+WHERE due.lead AND due.line <> '' AND due.endpoint = given.endpoint AND due.line = given.line AND due.state = 'due'
+  AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = due.seq)
+  AND EXISTS (
+    SELECT FROM due w WHERE NOT w.lead AND w.endpoint = due.endpoint AND w.line = due.line AND (w.rank, w.seq) < (due.rank, due.seq)
+  );
+
+-- name: end
+INSERT INTO ended (seq, state, reason) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])
+ON CONFLICT (seq) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason;
+
+-- name: hold
+INSERT INTO held (endpoint, key, digest)
+SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[]) AS given (endpoint, key, digest) ORDER BY endpoint, key
+ON CONFLICT (endpoint, key) DO UPDATE SET digest = EXCLUDED.digest WHERE held.digest <> EXCLUDED.digest;
+
+-- name: forget_held
+DELETE FROM held USING unnest($1::text[], $2::bytea[]) AS given (endpoint, key)
+WHERE held.endpoint = given.endpoint AND held.key = given.key;
+
+-- name: latest_under_key
+SELECT seq, id, message, subscription FROM delivery WHERE key = $1 AND endpoint = $2 ORDER BY seq DESC LIMIT 1;
+
+-- name: successors
+SELECT d.supersedes, d.id FROM unnest($1::bigint[]) AS given (message)
+CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.message = given.message AND delivery.supersedes <> '') AS d;

@@ -1,0 +1,176 @@
+-- name: untranslated
+SELECT
+    m.id, m.interface, m.source, m.correlation_id, m.received_at, m.head,
+    (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed
+FROM (SELECT seq FROM untranslated ORDER BY seq LIMIT $1) AS first
+CROSS JOIN LATERAL (SELECT * FROM message WHERE message.seq = first.seq) AS m
+ORDER BY m.seq;
+
+-- name: order_events
+-- Held until the commit: numbers of events are given in the order in which they become visible, so that no cursor passes one
+-- that is not there yet.
+SELECT pg_advisory_xact_lock(1769173096, 1);
+
+-- name: take_untranslated
+-- Those that are here and still wait; a second worker, or a retry after a lost connection, takes none.
+WITH found AS MATERIALIZED (
+    SELECT m.id, m.seq, m.interface
+    FROM unnest($1::text[]) AS given (id)
+    CROSS JOIN LATERAL (SELECT * FROM message WHERE message.id = given.id) AS m
+),
+taken AS (
+    DELETE FROM untranslated WHERE seq IN (SELECT seq FROM found) RETURNING seq
+)
+SELECT found.id, found.seq, found.interface, taken.seq IS NOT NULL AS taken FROM found LEFT JOIN taken USING (seq);
+
+-- name: keep_events
+WITH given AS MATERIALIZED (
+    SELECT nextval('place') AS seq, (SELECT max(number) FROM shelf) AS shelf, g.*
+    FROM unnest(
+        $1::bigint[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bytea[], $8::bytea[]
+    ) AS g (message, id, type, version, correlation_id, causation_id, head, sealed)
+),
+fresh AS (
+    INSERT INTO event (seq, id, message, type, version, correlation_id, causation_id, created_at, fed, head, shelf)
+    SELECT seq, id, message, type, version, correlation_id, causation_id, $9, $10, head, shelf FROM given ORDER BY seq
+    ON CONFLICT (id, superseded) DO NOTHING
+    RETURNING seq, type
+),
+bodies AS (
+    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE seq IN (SELECT seq FROM fresh) ORDER BY seq
+)
+SELECT type, count(*)::bigint AS count FROM fresh GROUP BY type;
+
+-- name: keep_troubles
+INSERT INTO trouble (seq, state, reason)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])
+ON CONFLICT (seq) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason;
+
+-- name: keep_identifiers
+INSERT INTO identifier (token, message)
+SELECT * FROM unnest($1::bytea[], $2::bigint[]) AS given (token, message) ORDER BY token, message
+ON CONFLICT DO NOTHING;
+
+-- name: keep_violations
+INSERT INTO violation (message, place, rule, cure, severity)
+SELECT given.* FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) AS given (message, place, rule, cure, severity)
+WHERE NOT EXISTS (
+    SELECT FROM violation v
+    WHERE (v.message, v.place, v.rule, v.cure, v.severity) = (given.message, given.place, given.rule, given.cure, given.severity)
+);
+
+-- name: keep_steps
+INSERT INTO step (message, subject, at, stage, code, detail, by, seconds)
+SELECT * FROM unnest(
+    $1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::double precision[]
+);
+
+-- name: count
+-- Counters in one order, so that two transactions that meet in a shard never wait for each other in a circle.
+INSERT INTO tally (noun, name, state, shard, count)
+SELECT noun, name, state, pg_backend_pid() % 16, count
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS given (noun, name, state, count)
+ORDER BY noun, name, state
+ON CONFLICT (noun, name, state, shard) DO UPDATE SET count = tally.count + EXCLUDED.count;
+
+-- name: enrol
+INSERT INTO subscription (name, types, cursor)
+VALUES ($1, $2, CASE WHEN $3 THEN coalesce((SELECT max(seq) FROM event), 0) ELSE 0 END)
+ON CONFLICT (name) DO UPDATE SET types = EXCLUDED.types;
+
+-- name: positions
+-- All of them, or one. Counts what waits in an index of what subscriptions see.
+SELECT s.name, s.cursor, s.stopped, s.detail, (
+    SELECT count(*)::bigint FROM unnest(s.types) AS of (type)
+    CROSS JOIN LATERAL (SELECT FROM event e WHERE e.fed AND e.type = of.type AND e.seq > s.cursor) AS waiting
+) AS waiting
+FROM subscription s
+WHERE $1::text IS NULL OR s.name = $1
+ORDER BY s.name;
+
+-- name: subscription
+SELECT types, cursor, stopped FROM subscription WHERE name = $1;
+
+-- name: upcoming
+-- The first of each type, then the first of all: what it costs depends on the limit, not on what waits nor on other types.
+SELECT
+    e.seq, e.id, e.type, e.version, e.correlation_id, e.causation_id, e.head,
+    (SELECT b.sealed FROM body b WHERE b.shelf = e.shelf AND b.seq = e.seq) AS sealed
+FROM (
+    SELECT first.seq FROM unnest($1::text[]) AS of (type)
+    CROSS JOIN LATERAL (
+        SELECT seq FROM event WHERE fed AND event.type = of.type AND event.seq > $2 ORDER BY event.seq LIMIT $3
+    ) AS first
+    ORDER BY first.seq LIMIT $3
+) AS next
+CROSS JOIN LATERAL (SELECT * FROM event WHERE event.seq = next.seq) AS e
+ORDER BY e.seq;
+
+-- name: move_cursor
+UPDATE subscription SET cursor = greatest(cursor, $2) WHERE name = $1 RETURNING name;
+
+-- name: set_stopped
+UPDATE subscription SET stopped = $2, detail = $3 WHERE name = $1 RETURNING name;
+
+-- name: events_by_id
+-- Of two under one id the later one is the current one: superseded ones come first.
+SELECT e.id, e.seq, e.message
+FROM unnest($1::text[]) AS given (id)
+CROSS JOIN LATERAL (SELECT * FROM event WHERE event.id = given.id) AS e
+ORDER BY e.seq;
+
+-- name: keep_deliveries
+-- Known ids are kept once. A new one leads its line when nothing is there before it.
+WITH given AS MATERIALIZED (
+    SELECT nextval('place') AS seq, (SELECT max(number) FROM shelf) AS shelf, g.*
+    FROM unnest(
+        $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+        $10::bigint[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[]
+    ) AS g (message, id, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, rank,
+            key, line, head, sealed)
+),
+fresh AS (
+    INSERT INTO delivery (
+        seq, id, message, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, created_at,
+        rank, key, head, shelf
+    )
+    SELECT
+        seq, id, message, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, $15,
+        coalesce(rank, seq), key, head, shelf
+    FROM given ORDER BY seq
+    ON CONFLICT (id) DO NOTHING
+    RETURNING seq, rank
+),
+bodies AS (
+    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE seq IN (SELECT seq FROM fresh) ORDER BY seq
+),
+placed AS (
+    SELECT
+        g.seq, g.message, g.endpoint, g.subscription, g.line, fresh.rank,
+        g.line = '' OR (
+            row_number() OVER (PARTITION BY g.endpoint, g.line ORDER BY fresh.rank, g.seq) = 1
+            AND NOT EXISTS (SELECT FROM due d WHERE d.endpoint = g.endpoint AND d.line = g.line AND d.line <> '' AND d.lead)
+        ) AS lead
+    FROM given g JOIN fresh USING (seq)
+),
+waiting AS (
+    INSERT INTO due (seq, message, endpoint, subscription, line, rank, lead, state, attempts, ready_at, claimable_at, reason, replaced)
+    SELECT seq, message, endpoint, subscription, line, rank, lead, 'due', 0, $15, CASE WHEN lead THEN $15 ELSE 'infinity' END, '', false
+    FROM placed ORDER BY seq
+)
+SELECT subscription, count(*)::bigint AS count FROM placed GROUP BY subscription;
+
+-- name: keep_answers
+WITH given AS MATERIALIZED (
+    SELECT nextval('place') AS seq, (SELECT max(number) FROM shelf) AS shelf, g.*
+    FROM unnest($1::bigint[], $2::bytea[]) AS g (event, sealed)
+),
+bodies AS (
+    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given
+),
+gone AS (
+    DELETE FROM body USING answer a
+    WHERE a.event = ANY ($1) AND a.subscription = $3 AND body.shelf = a.shelf AND body.seq = a.seq
+)
+INSERT INTO answer (event, subscription, seq, shelf) SELECT event, $3, seq, shelf FROM given
+ON CONFLICT (event, subscription) DO UPDATE SET seq = EXCLUDED.seq, shelf = EXCLUDED.shelf;

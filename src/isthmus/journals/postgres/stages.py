@@ -1,0 +1,178 @@
+"""Stages 1 and 2: the translator's results, and each subscription's place and plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+from zlib import crc32
+
+from isthmus.core.delivery import Delivery
+from isthmus.core.event import Envelope
+from isthmus.core.failure import Bug
+from isthmus.core.message import Message
+from isthmus.journals.port import Planned, Position, Translated
+from isthmus.journals.postgres.history import History
+from isthmus.journals.postgres.rows import Row, columns
+from isthmus.journals.postgres.store import Session
+
+
+async def untranslated(session: Session, limit: int) -> list[Message]:
+    return [session.seals.message(row) for row in await session.rows("untranslated", limit)]
+
+
+async def translated(session: Session, results: Sequence[Translated], now: datetime) -> None:
+    await session.run("order_events")
+    ids = list(dict.fromkeys(one.message_id for one in results))
+    found = {row["id"]: row for row in await session.rows("take_untranslated", ids)}
+    for message_id in ids:
+        if message_id not in found:
+            raise Bug("unknown-message", f"the journal holds no message {message_id}")
+    history = History(session.seals)
+    events: list[tuple[int, Envelope]] = []
+    troubles: list[tuple[object, ...]] = []
+    waiting = {message_id for message_id, row in found.items() if row["taken"]}
+    for result in results:
+        if result.message_id not in waiting:
+            continue  # translated before: by a second worker, or by us when the answer was lost
+        waiting.discard(result.message_id)
+        row = found[result.message_id]
+        seq = row["seq"]
+        events += [(seq, one) for one in result.events]
+        if result.state != "translated":
+            troubles.append((seq, result.state, result.reason))
+        history.move("message", row["interface"], "received", result.state)
+        history.violations(seq, result.violations)
+        history.identifiers(seq, result.identifiers)
+        history.step(seq, seq, result.message_id, now, result.state, code=result.reason, detail=result.detail)
+    await keep_events(session, history, events, now, fed=True)
+    if troubles:
+        await session.run("keep_troubles", *columns(troubles, 3))
+    await history.keep(session)
+
+
+async def keep_events(session: Session, history: History, events: Iterable[tuple[int, Envelope]], now: datetime, *, fed: bool) -> None:
+    """Events with the numbers of their messages; the caller holds the lock ``order_events``."""
+    rows = [
+        (
+            message,
+            one.id,
+            one.type,
+            one.version,
+            one.correlation_id,
+            one.causation_id,
+            session.seals.pair("event", one.id, one.key, one.ordering_key),
+            session.seals.body("event", one.id, one.body),
+        )
+        for message, one in events
+    ]
+    if rows:
+        for row in await session.rows("keep_events", *columns(rows, 8), now, fed):
+            history.count("event", row["type"], "kept", row["count"])
+
+
+async def enrol(session: Session, subscription: str, types: frozenset[str], start: Literal["now", "beginning"]) -> Position:
+    await session.run("enrol", subscription, sorted(types), start == "now")
+    return (await positions(session, subscription))[0]
+
+
+async def positions(session: Session, subscription: str | None = None) -> list[Position]:
+    return [
+        Position(
+            subscription=row["name"],
+            cursor=row["cursor"],
+            waiting=row["waiting"],
+            stopped=row["stopped"],
+            detail=session.seals.open_detail(row["name"], row["detail"]),
+        )
+        for row in await session.rows("positions", subscription)
+    ]
+
+
+async def upcoming(session: Session, subscription: str, limit: int) -> list[Envelope]:
+    rows = await session.rows("subscription", subscription)
+    if not rows:
+        raise _not_enrolled(subscription)
+    types, cursor, stopped = rows[0]
+    return [] if stopped else [session.seals.envelope(row) for row in await session.rows("upcoming", types, cursor, limit)]
+
+
+async def planned(session: Session, subscription: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
+    await lock_endpoints(session, (one.endpoint for result in results for one in result.deliveries))
+    if await session.value("move_cursor", subscription, cursor) is None:
+        raise _not_enrolled(subscription)
+    if results:
+        events = await events_by_id(session, [one.event_id for one in results])
+        history = History(session.seals)
+        for result in results:
+            if result.event_id not in events:
+                raise Bug("unknown-event", f"the journal holds no event {result.event_id}")
+        rows = [(events[result.event_id]["message"], one, None) for result in results for one in result.deliveries]
+        await keep_deliveries(session, history, subscription, rows, now)
+        await keep_answers(session, subscription, results, events)
+        await history.keep(session)
+
+
+async def events_by_id(session: Session, ids: Sequence[str]) -> dict[str, Row]:
+    return {row["id"]: row for row in await session.rows("events_by_id", list(dict.fromkeys(ids)))}
+
+
+async def keep_deliveries(
+    session: Session,
+    history: History,
+    subscription: str,
+    deliveries: Iterable[tuple[int, Delivery, int | None]],
+    now: datetime,
+) -> None:
+    """Deliveries with the numbers of their messages, and their rank where it is not their own number. Known ids are kept once.
+
+    The caller holds the locks of their endpoints.
+    """
+    rows = [
+        (
+            message,
+            one.id,
+            one.endpoint,
+            subscription,
+            one.operation,
+            one.content_type,
+            one.correlation_id,
+            one.causation_id,
+            one.supersedes,
+            rank,
+            session.seals.key(one.key),
+            session.seals.line(one.ordering_key),
+            session.seals.pair("delivery", one.id, one.key, one.ordering_key),
+            session.seals.body("delivery", one.id, one.body),
+        )
+        for message, one, rank in deliveries
+    ]
+    if rows:
+        for row in await session.rows("keep_deliveries", *columns(rows, 14), now):
+            history.count("delivery", row["subscription"], "due", row["count"])
+
+
+async def keep_answers(session: Session, subscription: str, results: Sequence[Planned], events: dict[str, Row]) -> None:
+    answers = {
+        one.event_id: (events[one.event_id]["seq"], session.seals.answers(one.event_id, subscription, one.answers))
+        for one in results
+        if one.answers
+    }
+    if answers:
+        await session.run("keep_answers", *columns(answers.values(), 2), subscription)
+
+
+async def set_stopped(session: Session, subscription: str, reason: str, detail: str) -> None:
+    if await session.value("set_stopped", subscription, reason, session.seals.detail(subscription, detail)) is None:
+        raise _not_enrolled(subscription)
+
+
+async def lock_endpoints(session: Session, endpoints: Iterable[str]) -> None:
+    """The first lock of every transaction that changes who leads a line; in one order, so that two never wait in a circle."""
+    numbers = sorted({crc32(one.encode()) - (1 << 31) for one in endpoints})
+    if numbers:
+        await session.run("lock_endpoints", numbers)
+
+
+def _not_enrolled(subscription: str) -> Bug:
+    return Bug("not-enrolled", f"subscription {subscription} is unknown to the journal: enrol it first")

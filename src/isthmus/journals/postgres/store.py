@@ -1,0 +1,158 @@
+"""Connections and transactions: what of a database's failures is worth another try, and how named queries are run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, Literal, TypeVar
+
+import asyncpg
+
+from isthmus.core.failure import Bug, Failure, Rejected, Transient
+from isthmus.journals.postgres.rows import Row, Seals
+from isthmus.journals.postgres.statements import statement
+
+R = TypeVar("R")
+
+_SETTINGS: Final = {
+    "application_name": "isthmus",
+    "search_path": "isthmus",
+    "timezone": "UTC",
+    "jit": "off",
+    # Every query has its index. A plan that was made while a table was small must not scan it when it has grown.
+    "enable_seqscan": "off",
+    "enable_mergejoin": "off",
+}
+_CONNECT_SECONDS: Final = 10.0
+_TRIES: Final = 5
+
+# What passes by itself, or with another node's help: connection lost or refused, server starting or stopping, standby promoted,
+# no room (disk, memory, connections), locks.
+_TRANSIENT: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.LockNotAvailableError,
+    OSError,
+    TimeoutError,
+)
+
+
+class Session:
+    """One connection, within a transaction or not; runs queries by their names."""
+
+    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy[Row], seals: Seals) -> None:
+        self._connection = connection
+        self.seals = seals
+
+    async def rows(self, name: str, *args: object) -> list[Row]:
+        return await self._connection.fetch(statement(name), *args)
+
+    async def value(self, name: str, *args: object) -> Any:
+        return await self._connection.fetchval(statement(name), *args)
+
+    async def run(self, name: str, *args: object) -> None:
+        await self._connection.execute(statement(name), *args)
+
+    async def script(self, name: str, shelf: int = 0) -> None:
+        """What takes no arguments: settings, and work on the table of one shelf."""
+        await self._connection.execute(statement(name).replace("{shelf}", str(shelf)))
+
+    async def migrate(self, sql: str) -> None:
+        await self._connection.execute(sql)
+
+
+class Store:
+    """The pool of connections to one database."""
+
+    def __init__(self, dsn: str, connections: int, seals: Seals) -> None:
+        self._dsn = dsn
+        self._seals = seals
+        self._connections = connections
+        self._pool: asyncpg.Pool[Row] | None = None
+
+    async def open(self) -> None:
+        if self._pool is not None:
+            return
+        with _told_apart():
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=1,
+                max_size=self._connections,
+                timeout=_CONNECT_SECONDS,
+                server_settings=dict(_SETTINGS),
+                reset=_nothing_to_reset,
+            )
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A connection without a transaction: each statement commits by itself."""
+        if self._pool is None:
+            raise Bug("journal-closed", "the journal is not open: await journal.open() first")
+        with _told_apart():
+            async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+                yield Session(connection, self._seals)
+
+    async def transact(self, work: Callable[[Session], Awaitable[R]]) -> R:
+        """Run the work in one transaction. A deadlock or a lost race, which left no trace, is tried again here."""
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._transact(work, None)
+            except Transient as failure:
+                if failure.code != "journal-conflict":
+                    raise
+        return await self._transact(work, None)
+
+    async def look(self, work: Callable[[Session], Awaitable[R]]) -> R:
+        """Run the work, which only reads, on one unchanging view of the store."""
+        return await self._transact(work, "repeatable_read")
+
+    async def _transact(self, work: Callable[[Session], Awaitable[R]], isolation: Literal["repeatable_read"] | None) -> R:
+        if self._pool is None:
+            raise Bug("journal-closed", "the journal is not open: await journal.open() first")
+        with _told_apart():
+            async with (
+                self._pool.acquire(timeout=_CONNECT_SECONDS) as connection,
+                connection.transaction(isolation=isolation, readonly=isolation is not None),
+            ):
+                return await work(Session(connection, self._seals))
+
+
+async def _nothing_to_reset(connection: asyncpg.Connection[Row]) -> None:
+    """Transactions set nothing that outlives them, so a connection goes back as it is, without a round trip."""
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """The database's failures as ours. Its own texts stay out of them: they may quote values."""
+    try:
+        yield
+    except Failure:
+        raise
+    except (asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError) as error:
+        raise Transient("journal-conflict", f"PostgreSQL gave up a transaction ({error.sqlstate}): try again") from None
+    except _TRANSIENT as error:
+        raise Transient("journal-unreachable", f"no answer from PostgreSQL ({_name(error)}): is it running, and reachable?") from None
+    except asyncpg.InterfaceError as error:
+        if "closed" in str(error) or "closing" in str(error):
+            raise Transient("journal-unreachable", "the connection to PostgreSQL was closed meanwhile") from None
+        raise Bug("journal-use", type(error).__name__) from None
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise Rejected("journal-login", f"PostgreSQL refuses the user or password of the DSN ({error.sqlstate}): check both") from None
+    except asyncpg.InvalidCatalogNameError:
+        raise Rejected(
+            "journal-database", "the DSN names a database that does not exist: create it (createdb), or correct the DSN"
+        ) from None
+    except asyncpg.PostgresError as error:
+        raise Bug("journal-sql", _name(error)) from None
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__name__} {error.sqlstate}" if isinstance(error, asyncpg.PostgresError) else type(error).__name__
