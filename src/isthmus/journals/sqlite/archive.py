@@ -1,0 +1,145 @@
+"""What people ask: find, stories, deliveries by state."""
+
+from __future__ import annotations
+
+from isthmus.core.delivery import Delivery
+from isthmus.core.lookup import Answer
+from isthmus.core.outcome import Receipt
+from isthmus.journals.port import DeliveryState, Query, Step, Stored, StoredDelivery, Story, Tally
+from isthmus.journals.rules import SHORTEST_PREFIX, receipt_step
+from isthmus.journals.sqlite.intake import kind_token, violations
+from isthmus.journals.sqlite.records import open_answers, open_delivery, open_event, open_head, open_step, receipts_in
+from isthmus.journals.sqlite.session import Row, Session, micros, moment, moment_or_none
+
+_END = (1 << 62) - 1
+_LAST = "\U0010ffff"
+"""Sorts after every character of an id."""
+
+
+def find(session: Session, query: Query) -> list[Stored]:
+    """Driven by the narrowest index: identifier, rare state, kind, interface."""
+    values: dict[str, object] = {
+        "identifier": session.keyring.token("identifier", query.identifier),
+        "interface": query.interface or None,
+        "kind": kind_token(session, query.kind) if query.kind else None,
+        "state": query.state or None,
+        "since": None if query.since is None else micros(query.since),
+        "until": None if query.until is None else micros(query.until),
+        "before": query.before or _END,
+        "limit": query.limit,
+    }
+    return [_stored(session, row) for row in session.rows_named(_by(query), values)]
+
+
+def _by(query: Query) -> str:
+    if query.identifier:
+        return "find_by_identifier"
+    if query.state in ("invalid", "refused", "failed"):
+        return "find_by_verdict"
+    if query.state == "received":
+        return "find_received"
+    if query.kind:
+        return "find_by_kind"
+    return "find_by_interface" if query.interface else "find_all"
+
+
+def _stored(session: Session, row: Row) -> Stored:
+    seq, id, interface, source, received_at, size, state, reason, head = row[:9]
+    told = open_head(session.keyring, id, head)
+    return Stored(
+        id=id,
+        seq=seq,
+        interface=interface,
+        source=source,
+        kind=told.kind,
+        sender=told.sender,
+        control_id=told.control_id,
+        correlation_id=id if told.correlation_id is None else told.correlation_id,
+        received_at=moment(received_at),
+        size=size,
+        state=state,
+        reason=reason,
+    )
+
+
+def story(session: Session, any_id: str) -> Story | None:
+    prefix = len(any_id) >= SHORTEST_PREFIX
+    owners = session.rows_named("owner_of_id", {"first": any_id, "last": any_id + _LAST if prefix else any_id})
+    if len(owners) != 1:
+        return None
+    message: int = owners[0][0]
+    row = session.row("message", message)
+    if row is None:
+        return None
+    kept = _stored(session, row)
+    deliveries_ = session.rows("deliveries_of_message", message)
+    subjects = {message: kept.id, **{one[0]: one[1] for one in deliveries_}}
+    told: list[tuple[int, Step]] = [(message, Step(at=kept.received_at, subject=kept.id, stage=row[9], code=row[10]))]
+    told += [(one[0], Step(at=moment(one[4]), subject=one[1], stage="planned", code=one[3])) for one in deliveries_]
+    receipts: list[tuple[str, Receipt]] = []
+    for seq, subject, at, stage, sealed in session.rows("steps", message):
+        record, name, when = open_step(session.keyring, seq, sealed), subjects[subject], moment(at)
+        proofs = receipts_in(record)
+        receipts += [(name, one) for one in proofs]
+        if stage != "receipt":
+            step = Step(at=when, subject=name, stage=stage, code=record.code, detail=record.detail, by=record.by, seconds=record.seconds)
+            told.append((seq, step))
+        told += [(seq, receipt_step(name, one, when)) for one in proofs]
+    return Story(
+        message=kept,
+        violations=violations(session, message),
+        events=tuple(open_event(session.keyring, one) for one in session.rows("events_of", message)),
+        deliveries=tuple(_stored_delivery(session, one) for one in deliveries_),
+        receipts=tuple(receipts),
+        steps=tuple(step for _, step in sorted(told, key=lambda one: (one[1].at, one[0]))),
+    )
+
+
+def delivery(session: Session, id: str) -> Delivery | None:
+    row = session.row("delivery", id)
+    return open_delivery(session.keyring, *row) if row else None
+
+
+def answers(session: Session, event_id: str, subscription: str) -> tuple[Answer, ...]:
+    row = session.row("answers", event_id, subscription)
+    return open_answers(session.keyring, *row) if row else ()
+
+
+def deliveries(session: Session, state: DeliveryState, endpoint: str, before: int, limit: int) -> list[StoredDelivery]:
+    query = "deliveries_ended" if state in ("abandoned", "superseded") else f"deliveries_{state}"
+    values: dict[str, object] = {"state": state, "endpoint": endpoint, "before": before or _END, "limit": limit}
+    return [_stored_delivery(session, row) for row in session.rows_named(query, values)]
+
+
+def _stored_delivery(session: Session, row: Row) -> StoredDelivery:
+    seq, id, endpoint, subscription, created_at, state, attempts, not_before, reason, sealed, message, line, turn = row
+    told = open_delivery(session.keyring, id, endpoint, subscription, sealed)
+    if attempts is None:
+        attempts = (session.row("attempts", message, seq) or (0,))[0]
+    waits = state == "due" and turn is None and line is not None
+    lead = session.row("lead", endpoint, line) if waits else None
+    return StoredDelivery(
+        id=id,
+        seq=seq,
+        endpoint=endpoint,
+        subscription=subscription,
+        operation=told.operation,
+        key=told.key,
+        ordering_key=told.ordering_key,
+        causation_id=told.causation_id,
+        correlation_id=told.correlation_id,
+        created_at=moment(created_at),
+        state=state,
+        attempts=attempts,
+        not_before=moment_or_none(not_before),
+        reason=reason,
+        behind=lead[0] if lead else "",
+    )
+
+
+def tallies(session: Session) -> list[Tally]:
+    return [Tally(noun=noun, name=name, state=state, count=count) for noun, name, state, count in session.rows("tallies")]
+
+
+def backlog(session: Session) -> dict[str, int]:
+    return dict(session.rows("backlog"))

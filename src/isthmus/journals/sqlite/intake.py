@@ -1,0 +1,105 @@
+"""The receiver's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from isthmus.core.contract import Violation
+from isthmus.core.message import Message
+from isthmus.journals.port import Accepted, Arrival, Identifier
+from isthmus.journals.sqlite.records import MessageHead, open_head, open_violations, seal_body, seal_head, seal_violations
+from isthmus.journals.sqlite.session import Row, Session, listed, micros, place
+
+
+def receive(session: Session, arrivals: Sequence[Arrival]) -> list[Accepted]:
+    """Duplicates are told apart first, so that only what is new is sealed and written."""
+    known = {
+        id: (seq, interface, head)
+        for id, seq, interface, head in session.rows("known_messages", listed(one.message.id for one in arrivals))
+    }
+    fresh: dict[str, tuple[int, Arrival]] = {}
+    accepted: list[Accepted] = []
+    for arrival in arrivals:
+        message = arrival.message
+        if message.id in known:
+            seq, interface, head = known[message.id]
+            accepted.append(Accepted(message.id, open_head(session.keyring, message.id, head).ack, duplicate=True))
+            _count_duplicate(session, seq, interface, message)
+        elif message.id in fresh:
+            seq, first = fresh[message.id]
+            accepted.append(Accepted(message.id, first.ack, duplicate=True))
+            _count_duplicate(session, seq, first.message.interface, message)
+        else:
+            fresh[message.id] = (session.next(), arrival)
+            accepted.append(Accepted(message.id, arrival.ack))
+    if fresh:
+        _keep(session, list(fresh.values()))
+    return accepted
+
+
+def _count_duplicate(session: Session, seq: int, interface: str, message: Message) -> None:
+    session.count("message", interface, "duplicate")
+    session.step(seq, seq, message.received_at, "duplicate")
+
+
+def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
+    keyring = session.keyring
+    messages: list[Row] = []
+    bodies: list[Row] = []
+    tokens: list[Row] = []
+    for seq, arrival in fresh:
+        message = arrival.message
+        shelf = session.shelf(message.interface)
+        correlation_id = None if message.correlation_id == message.id else message.correlation_id
+        head = MessageHead(message.kind, message.sender, message.control_id, correlation_id, arrival.ack)
+        messages.append(
+            (
+                seq,
+                message.id,
+                shelf,
+                message.source,
+                micros(message.received_at),
+                len(message.body),
+                arrival.state,
+                arrival.reason,
+                kind_token(session, message.kind),
+                seal_head(keyring, message.id, head),
+            )
+        )
+        bodies.append((place(shelf, seq), seal_body(keyring, message.id, message.body)))
+        tokens.extend(_tokens(session, seq, arrival.identifiers, message.control_id))
+        session.count("message", message.interface, arrival.state)
+    session.many("keep_message", messages)
+    session.many("keep_body", bodies)
+    session.many("keep_identifier", tokens)
+    session.many("keep_untranslated", [(seq,) for seq, arrival in fresh if arrival.state == "received"])
+    session.many("keep_verdict", [(seq, arrival.state, arrival.reason) for seq, arrival in fresh if arrival.state != "received"])
+    session.many("keep_violations", [(seq, seal_violations(keyring, seq, one.violations)) for seq, one in fresh if one.violations])
+
+
+def kind_token(session: Session, kind: str) -> bytes:
+    """Half a token is enough to keep kinds apart, and the index is small."""
+    return session.keyring.token("kind", kind)[:8]
+
+
+def _tokens(session: Session, seq: int, identifiers: Iterable[Identifier], control_id: str = "") -> list[Row]:
+    values = {value for _, value in identifiers if value}
+    if control_id:
+        values.add(control_id)
+    return [(session.keyring.token("identifier", value), seq) for value in values]
+
+
+def keep_identifiers(session: Session, seq: int, identifiers: Iterable[Identifier]) -> None:
+    session.many("keep_identifier", _tokens(session, seq, identifiers))
+
+
+def violations(session: Session, message: int) -> tuple[Violation, ...]:
+    found = session.row("violations", message)
+    return open_violations(session.keyring, message, found[0]) if found else ()
+
+
+def keep_violations(session: Session, message: int, all_of_them: tuple[Violation, ...]) -> None:
+    if all_of_them:
+        session.run("keep_violations", message, seal_violations(session.keyring, message, all_of_them))
+    else:
+        session.run("drop_violations", message)

@@ -1,0 +1,155 @@
+"""Courier and lifeline: each call one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from isthmus.core.outcome import Delivered, Receipt, Unknown
+from isthmus.journals.port import Claimed, Settlement
+from isthmus.journals.rules import attempt_code, attempt_tag, receipts_of
+from isthmus.journals.sqlite.records import StepRecord, open_delivery
+from isthmus.journals.sqlite.session import Row, Session, listed, micros, moment, unknown
+
+
+def claim(session: Session, endpoint: str, limit: int, now: datetime, owner: str) -> list[Claimed]:
+    rows = session.rows("claim", endpoint, micros(now), limit)
+    session.many("take", [(owner, row[0]) for row in rows])
+    claimed: list[Claimed] = []
+    for _, id, where, subscription, created_at, attempts, state, uncertain, digest, sealed in rows:
+        session.count("delivery", subscription, state, -1)
+        session.count("delivery", subscription, "sending")
+        claimed.append(
+            Claimed(
+                delivery=open_delivery(session.keyring, id, where, subscription, sealed),
+                created_at=moment(created_at),
+                attempt=attempts + 1,
+                unknown=bool(uncertain),
+                known_digest="" if uncertain or not digest else digest,
+            )
+        )
+    return claimed
+
+
+def settle(session: Session, settlements: Sequence[Settlement], owner: str) -> None:
+    found = {row[0]: row[1:] for row in session.rows("settling", listed(one.delivery_id for one in settlements))}
+    for one in settlements:
+        if one.delivery_id not in found:
+            raise unknown("delivery", one.delivery_id)
+    batch = _Batch(session)
+    for one in settlements:
+        row = found[one.delivery_id]
+        if row[4] == "sending" and row[5] == owner:
+            found[one.delivery_id] = (*row[:4], "settled", *row[5:])
+            batch.settle(one, row)
+        else:
+            _too_late(session, one, row, owner)
+    batch.write()
+
+
+def _too_late(session: Session, one: Settlement, row: Row, owner: str) -> None:
+    """The claim was lost (released, or settled before): no state changes, but history says that it came."""
+    seq, message, endpoint = row[:3]
+    session.count("attempt", endpoint, "too-late")
+    session.step(message, seq, one.ended_at, "too-late", StepRecord(*attempt_code(one.outcome), owner))
+
+
+class _Batch:
+    """Gathers what settlements change, so that each statement runs once for all of them."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._gone: list[Row] = []
+        self._back: list[Row] = []
+        self._dead: list[Row] = []
+        self._ended: list[Row] = []
+        self._digests: list[Row] = []
+        self._freed: dict[Row, None] = {}
+        self._moved: dict[Row, None] = {}
+
+    def settle(self, one: Settlement, row: Row) -> None:
+        seq, message, endpoint, subscription, _, _, line, key, replaced, successor = row
+        outcome, session = one.outcome, self._session
+        code, detail = attempt_code(outcome)
+        seconds = (one.ended_at - one.started_at).total_seconds()
+        receipts = receipts_of(outcome)
+        proofs = tuple((receipt.kind, receipt.code, receipt.reference) for receipt in receipts)
+        session.step(message, seq, one.ended_at, "attempt", StepRecord(code, detail, "", seconds, proofs))
+        session.count("attempt", endpoint, attempt_tag(outcome))
+        for receipt in receipts:
+            session.count("receipt", subscription, receipt.kind)
+        if isinstance(outcome, Delivered) and outcome.digest:
+            self._digests.append((outcome.digest, endpoint, key))
+        if isinstance(outcome, Unknown):
+            self._digests.append(("", endpoint, key))
+        state = "superseded" if replaced and one.state != "unknown" else one.state
+        session.count("delivery", subscription, "sending", -1)
+        session.count("delivery", subscription, state)
+        if state in ("delivered", "superseded"):
+            self._gone.append((seq,))
+            if line is not None:
+                self._freed[endpoint, line] = None
+        if state == "superseded":
+            self._ended.append((seq, "superseded", ""))
+            session.step(message, seq, one.ended_at, "superseded", StepRecord("", successor))
+        elif state == "dead":
+            self._dead.append((one.reason, seq))
+            session.step(message, seq, one.ended_at, "dead", StepRecord(one.reason))
+        elif state in ("due", "unknown"):
+            at = micros(one.not_before or one.ended_at)
+            not_before = None if one.not_before is None else micros(one.not_before)
+            self._back.append((state, state == "unknown", at, at, not_before, one.reason, seq))
+            if line is not None and state == "due":
+                self._moved[endpoint, line] = None
+
+    def write(self) -> None:
+        session = self._session
+        session.many("drop_due", self._gone)
+        session.many("put_back", self._back)
+        session.many("put_dead", self._dead)
+        session.many("keep_ended", self._ended)
+        session.many("know_digest", self._digests)
+        session.many("promote", list(self._freed))
+        for endpoint, line in self._moved:
+            align(session, endpoint, line)
+
+
+def align(session: Session, endpoint: str, line: bytes | None) -> None:
+    """Whose turn is it in this line? Nobody's while one of it is sending, unknown or dead; else the oldest's."""
+    if line is None:
+        return
+    session.run("demote", endpoint, line)
+    if session.row("held", endpoint, line) is None:
+        session.run("promote", endpoint, line)
+
+
+def release(session: Session, owner: str, now: datetime) -> int:
+    rows = session.rows("owned", owner)
+    at = micros(now)
+    for _, seq, message, endpoint, subscription, key in rows:
+        session.run("put_back", "unknown", True, at, at, None, "owner-gone", seq)
+        session.run("know_digest", "", endpoint, key)
+        session.count("delivery", subscription, "sending", -1)
+        session.count("delivery", subscription, "unknown")
+        session.count("attempt", endpoint, "lost")
+        session.step(message, seq, now, "unknown", StepRecord("owner-gone", "", owner))
+    return len(rows)
+
+
+def owners(session: Session) -> list[str]:
+    return [row[0] for row in session.rows("owners")]
+
+
+def next_due(session: Session, endpoint: str) -> datetime | None:
+    row = session.row("next_due", endpoint)
+    return moment(row[0]) if row and row[0] is not None else None
+
+
+def receipt(session: Session, delivery_key: str, endpoint: str, found: Receipt, now: datetime) -> bool:
+    row = session.row("newest_of_key", endpoint, session.keyring.token("key", delivery_key))
+    if row is None:
+        return False
+    _, seq, message, subscription = row
+    session.count("receipt", subscription, found.kind)
+    session.step(message, seq, now, "receipt", StepRecord(receipts=((found.kind, found.code, found.reference),)))
+    return True

@@ -1,0 +1,83 @@
+-- name: untranslated
+SELECT m.seq, m.id, s.interface, m.source, m.received_at, m.head, b.sealed
+FROM untranslated u
+JOIN message m ON m.seq = u.seq
+JOIN shelf s ON s.number = m.shelf
+JOIN body b ON b.place = (m.shelf << 44 | m.seq)
+ORDER BY u.seq
+LIMIT ?
+
+-- name: translating
+-- These messages, and whether they still wait for their translator.
+SELECT m.id, m.seq, m.shelf, s.interface, u.seq IS NOT NULL
+FROM json_each(?) j
+JOIN message m ON m.id = j.value
+JOIN shelf s ON s.number = m.shelf
+LEFT JOIN untranslated u ON u.seq = m.seq
+
+-- name: drop_untranslated
+DELETE FROM untranslated WHERE seq = ?
+
+-- name: known_events
+-- The newest row of each of these ids wins: read to the end.
+SELECT e.id, e.seq, e.message, e.shelf FROM json_each(?) j JOIN event e ON e.id = j.value ORDER BY e.seq
+
+-- name: keep_event
+INSERT INTO event (seq, id, message, shelf, type, version, created_at, fed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: subscription
+SELECT name, types, cursor, stopped, detail FROM subscription WHERE name = ?
+
+-- name: subscriptions
+SELECT name, types, cursor, stopped, detail FROM subscription ORDER BY name
+
+-- name: keep_subscription
+INSERT INTO subscription (name, types, cursor) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET types = excluded.types
+
+-- name: last_event
+SELECT coalesce(max(seq), 0) FROM event
+
+-- name: waiting
+SELECT count(*) FROM event WHERE fed = 1 AND type = ? AND seq > ?
+
+-- name: upcoming
+-- Of one type; the types of a subscription are merged, so that each is one range of one index however many wait.
+SELECT e.seq, e.id, e.type, e.version, coalesce(b.sealed, e.head)
+FROM event e
+LEFT JOIN body b ON b.place = (e.shelf << 44 | e.seq)
+WHERE e.fed = 1 AND e.type = ? AND e.seq > ?
+ORDER BY e.seq
+LIMIT ?
+
+-- name: move_cursor
+UPDATE subscription SET cursor = max(cursor, ?) WHERE name = ?
+
+-- name: stop
+UPDATE subscription SET stopped = ?, detail = ? WHERE name = ?
+
+-- name: known_deliveries
+SELECT d.id FROM json_each(?) j JOIN delivery d ON d.id = j.value
+
+-- name: keep_delivery
+INSERT INTO delivery (seq, id, message, shelf, endpoint, subscription, created_at, rank) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: keep_due
+-- Its turn has come unless another of its line is there before it.
+INSERT INTO due (seq, endpoint, line, rank, key, state, turn, ready_at, attempts)
+VALUES (
+    :seq, :endpoint, :line, :rank, :key, 'due',
+    CASE WHEN :line IS NULL OR NOT EXISTS (SELECT 1 FROM due WHERE endpoint = :endpoint AND line = :line) THEN :ready_at END,
+    :ready_at, :attempts
+)
+
+-- name: keep_known
+INSERT INTO known (endpoint, key, delivery, digest) VALUES (?, ?, ?, '') ON CONFLICT DO UPDATE SET delivery = excluded.delivery
+
+-- name: replaced_answer
+SELECT place FROM answer WHERE event = ? AND subscription = ?
+
+-- name: keep_answer
+INSERT INTO answer (event, subscription, place) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET place = excluded.place
+
+-- name: drop_body
+DELETE FROM body WHERE place = ?

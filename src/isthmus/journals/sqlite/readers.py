@@ -1,0 +1,51 @@
+"""Connections that only read, each in a thread of its own: archive queries never wait for the writer, nor it for them."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from isthmus.journals.sealing import Keyring
+from isthmus.journals.sqlite.schema import connect_to_read
+from isthmus.journals.sqlite.session import Session
+from isthmus.journals.sqlite.statements import statements
+
+T = TypeVar("T")
+
+
+class Readers:
+    """A small pool. Each read sees everything that was committed before it began."""
+
+    def __init__(self, path: Path, keyring: Keyring, threads: int) -> None:
+        self._path = path
+        self._keyring = keyring
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="isthmus-journal-reader", initializer=self._connect)
+
+    async def do(self, read: Callable[[Session], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, read)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+        for connection in self._connections:
+            connection.close()
+
+    def _connect(self) -> None:
+        connection = connect_to_read(self._path)
+        self._connections.append(connection)
+        self._local.session = Session(connection, statements(), self._keyring)
+
+    def _read(self, read: Callable[[Session], T]) -> T:
+        """In one transaction, so that a story is of one moment."""
+        session: Session = self._local.session
+        session.connection.execute("BEGIN")
+        try:
+            return read(session)
+        finally:
+            session.connection.execute("COMMIT")

@@ -1,0 +1,111 @@
+"""The open file: its lock, writer, readers and checkpointer, built and taken down in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+from isthmus.core.failure import Rejected
+from isthmus.journals.sealing import Keyring
+from isthmus.journals.sqlite.checkpointer import Checkpointer, copy, log_size
+from isthmus.journals.sqlite.lock import WriterLock
+from isthmus.journals.sqlite.readers import Readers
+from isthmus.journals.sqlite.schema import connect, migrate
+from isthmus.journals.sqlite.session import Session
+from isthmus.journals.sqlite.statements import statements
+from isthmus.journals.sqlite.writer import Writer
+
+READERS = 2
+PAGES = 256
+"""Pages given back in one go (a megabyte): some milliseconds of the writer."""
+
+
+class Store:
+    """Built by :meth:`open`, which blocks and so runs in a thread."""
+
+    def __init__(self, path: Path, lock: WriterLock, session: Session, loop: asyncio.AbstractEventLoop) -> None:
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._lock = lock
+        self._session = session
+        self._loop = loop
+        self._checkpointer = Checkpointer(path, self._finish_checkpoint)
+        self.writer = Writer(session, loop, self._checkpointer.after_commit)
+        self.readers = Readers(path, session.keyring, READERS)
+
+    @classmethod
+    def open(cls, path: Path, keyring: Keyring, loop: asyncio.AbstractEventLoop) -> Store:
+        """Raises ``Rejected`` with the cure: in use, newer, foreign, sealed with another ring, no such place."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = WriterLock(path)
+        lock.take()
+        try:
+            connection = connect(path)
+            try:
+                migrate(connection, path)
+                session = Session(connection, statements(), keyring)
+                _same_ring(session, path)
+                return cls(path, lock, session, loop)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            lock.give()
+            raise Rejected("journal-unreadable", f"{path} cannot be opened ({error}): check its path, owner and file system") from error
+        except BaseException:
+            lock.give()
+            raise
+
+    def close(self) -> None:
+        """What waits is finished; the log is carried into the file, so that what lies there is one whole file."""
+        self._checkpointer.close()
+        self.writer.close()
+        self.readers.close()
+        self._session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._session.connection.close()
+        self._lock.give()
+
+    def size(self) -> int:
+        return sum(log_size(self._path.with_name(self._path.name + suffix)) for suffix in ("", "-wal", "-shm"))
+
+    async def give_space_back(self) -> None:
+        """Free pages leave the file in slices between commits; then the log is cut, for the file shrinks when it is carried over."""
+        while await self.writer.do(_vacuum, alone=True):
+            pass
+        await self.writer.do(_cut_log, alone=True)
+
+    def _finish_checkpoint(self) -> None:
+        self._loop.call_soon_threadsafe(self._ask_writer)
+
+    def _ask_writer(self) -> None:
+        self._finishing = self._loop.create_task(self._copy_rest())
+
+    async def _copy_rest(self) -> None:
+        try:
+            await self.writer.do(lambda session: copy(session.connection), alone=True)
+        finally:
+            self._checkpointer.finished()
+
+
+def _vacuum(session: Session) -> bool:
+    """Whether there is more to do."""
+    session.connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
+    free: int = session.connection.execute("PRAGMA freelist_count").fetchone()[0]
+    return free > 0
+
+
+def _cut_log(session: Session) -> None:
+    session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _same_ring(session: Session, path: Path) -> None:
+    row = session.row("ring")
+    if row is None:
+        session.run("keep_ring", session.keyring.id)
+    elif row[0] != session.keyring.id:
+        raise Rejected(
+            "keyring-other",
+            f"{path} was sealed with key ring {row[0]}, not with {session.keyring.id}: put back that ring's files from their backup; "
+            "without them nothing in this journal can be read",
+        )
