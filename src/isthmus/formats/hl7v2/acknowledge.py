@@ -10,6 +10,7 @@ from isthmus.core.failure import Invalid
 from isthmus.formats.hl7v2.document import Hl7
 from isthmus.formats.hl7v2.encoding import USUAL, Encoding
 from isthmus.formats.hl7v2.errors import error_segments, msa_fields, version_of
+from isthmus.formats.hl7v2.header import WHOLE_MSH
 
 _ORIGINAL = {"accepted": b"AA", "invalid": b"AE", "refused": b"AR", "busy": b"AR"}
 _ENHANCED = {"accepted": b"CA", "invalid": b"CE", "refused": b"CR", "busy": b"CR"}
@@ -67,23 +68,22 @@ def _wanted(condition: bytes, verdict: Verdict) -> bool:
 
 def _head(body: bytes) -> tuple[list[bytes], Encoding, Violation | None]:
     """The raw fields of MSH (MSH-2 at index 1, at least up to MSH-18), what they are written in, and why they cannot be read."""
-    end = body.find(b"\r")
-    if end > 0 and body.startswith(b"MSH|^~\\&|"):
-        line = body[:end]
-        if line.isascii() and b"\n" not in line:
-            head = line.split(b"|", 18)
-            if len(head) < 18:  # noqa: PLR2004 - up to MSH-18
-                head += _ABSENT[len(head) :]
+    line = WHOLE_MSH.match(body)
+    if line is not None and line[0].isascii():
+        head = line[0].split(b"|", 18)
+        if len(head) < 18:  # noqa: PLR2004 - up to MSH-18
+            head += _ABSENT[len(head) :]
+        if head[1] == b"^~\\&":
             return head, USUAL, None
     try:
         message = Hl7(body)
     except Invalid as failure:
         return [b"MSH", b"^~\\&", *_ABSENT[2:]], USUAL, Violation("MSH", failure.code, failure.detail.removeprefix("MSH: "))
     msh = message.segments("MSH")[0]
-    head = [msh.fields[0], *msh.fields[2:]]
+    head = [b"".join(field.splitlines()) for field in (msh.fields[0], *msh.fields[2:])]
     head += _ABSENT[len(head) :]
     delimiters = message.encoding.delimiters
-    if delimiters.flaw and len(delimiters.msh2) > 3:  # noqa: PLR2004 - a whole set: say what we understood
+    if not delimiters.flaw or len(delimiters.msh2) > 3:  # noqa: PLR2004 - a whole set: say what we understood
         head[1] = delimiters.msh2
     return head, message.encoding, None
 

@@ -142,17 +142,17 @@ def _line_ends(data: bytes, start: int, end: int) -> int:
 
 def _split_wide(data: bytes, codec: str) -> Batch:
     """A file in UTF-16 or UTF-32: taken apart as UTF-8, its ranges translated back."""
-    unit = 4 if codec.startswith("utf-32") else 2
     if codec in ("utf-16", "utf-32"):  # a byte order mark says which end comes first, and stays where it is
         codec += "-le" if data[:1] == b"\xff" else "-be"
-    text = data.decode(codec, "surrogatepass") if len(data) % unit == 0 else ""
-    narrow = text.encode("utf-8", "surrogatepass")
-    if text.encode(codec, "surrogatepass") != data:
+    try:
+        narrow = data.decode(codec).encode()
+    except UnicodeDecodeError:  # it only begins so: one message, to be read as far as it goes
         return Batch((data,), (Piece("message", 0, len(data), 1),), ())
     found = split(narrow)
-    position, pieces = 0, []
+    position = 0
+    pieces: list[Piece] = []
     for piece in found.pieces:
-        size = len(narrow[piece.start : piece.end].decode("utf-8", "surrogatepass").encode(codec, "surrogatepass"))
+        size = len(narrow[piece.start : piece.end].decode().encode(codec))
         pieces.append(Piece(piece.what, position, position + size, piece.line))
         position += size
     messages = tuple(data[piece.start : piece.end] for piece in pieces if piece.what == "message")

@@ -66,7 +66,7 @@ def settle(raw: bytes, declared: list[str]) -> tuple[bytes, Charset]:
     codecs = [codec_of(name) for name in declared] or ["ascii"]
     japanese = "iso2022_jp_ext" in codecs and b"\x1b" in raw
     if raw.isascii() and not japanese:
-        return raw, Charset("ascii", codecs[0] if codecs[0] not in ("utf-16", "utf-32") else "utf-8")
+        return raw, Charset("ascii", codecs[0] if codecs[0] not in ("", "utf-16", "utf-32") else "utf-8")
     codec = "iso2022_jp_ext" if japanese else next((one for one in codecs if one not in ("", "ascii", "iso2022_jp_ext")), "ascii")
     if codec in _OPAQUE:
         return _opaque(raw, codec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from isthmus.core.failure import Bug
 from isthmus.formats.hl7v2.charset import ASCII, Charset
 from isthmus.formats.hl7v2.delimiters import STANDARD, Delimiters
-from isthmus.formats.hl7v2.escape import escapes
+from isthmus.formats.hl7v2.escape import Escapes, escapes
 
 NULL = b'""'
 """The explicit null: delete what you hold, as distinct from nothing said (HL7 v2.5.1 §2.5.3)."""
@@ -41,12 +41,16 @@ class Encoding:
         except UnicodeDecodeError:
             text = raw.decode("latin-1")
         if self.escape and self.escape in raw:
-            text = escapes(self.delimiters, self.charset.escaped).read(text)
+            text = self.escapes.read(text)
         return text.rstrip(" ")
+
+    @property
+    def escapes(self) -> Escapes:
+        return escapes(self.delimiters, self.codec, self.charset.escaped)
 
     def write(self, text: str) -> bytes:
         """Text as a value: escaped and encoded; raises ``Bug`` where the message's charset has no such character."""
-        text = escapes(self.delimiters, self.charset.escaped).write(text)
+        text = self.escapes.write(text)
         try:
             return text.encode(self.codec)
         except UnicodeEncodeError:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from isthmus.core.contract import Violation
 from isthmus.formats.hl7v2.encoding import Encoding
-from isthmus.formats.hl7v2.escape import escapes
 from isthmus.formats.hl7v2.place import Place, read_place
 
 MEANINGS = {
@@ -117,4 +116,4 @@ def _join(parts: list[bytes], delimiter: bytes) -> bytes:
 
 
 def _text(text: str, encoding: Encoding) -> bytes:
-    return escapes(encoding.delimiters, encoding.charset.escaped).write(text).encode(encoding.codec, "replace")
+    return encoding.escapes.write(text).encode(encoding.codec, "replace")

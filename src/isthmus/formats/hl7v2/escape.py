@@ -12,11 +12,11 @@ _BREAKS = {"br": 1, "sp": 1, "ce": 1}
 
 
 class Escapes:
-    r"""Reads and writes the escape sequences of one set of delimiters; ``codec`` is what ``\Xdd..\`` is written in."""
+    r"""Reads and writes the escape sequences of one set of delimiters, themselves in ``codec``; ``escaped`` is what ``\Xdd..\`` is written in."""
 
-    __slots__ = ("_named", "_pattern", "_specials", "_written", "codec")
+    __slots__ = ("_named", "_pattern", "_specials", "_written", "escaped")
 
-    def __init__(self, delimiters: Delimiters, codec: str) -> None:
+    def __init__(self, delimiters: Delimiters, codec: str, escaped: str) -> None:
         escape = delimiters.escape.decode(codec, "replace")
         named = {"F": delimiters.field, "S": delimiters.component, "T": delimiters.subcomponent, "R": delimiters.repetition}
         named |= {"E": delimiters.escape, "P": delimiters.truncation}
@@ -34,7 +34,7 @@ class Escapes:
         self._written |= {chr(code): f"{escape}X{code:02X}{escape}" for code in range(32) if code not in (9, 10)} if escape else {}
         self._written |= {"\r\n": f"{escape}X0D0A{escape}", "\n": f"{escape}{line}{escape}"} if escape else {}
         self._specials = re.compile("|".join(map(re.escape, sorted(self._written, key=len, reverse=True))) or "(?!)")
-        self.codec = codec
+        self.escaped = escaped
 
     def write(self, text: str) -> str:
         r"""Text with every delimiter and control character escaped; a new line becomes ``\.br\``."""
@@ -56,7 +56,7 @@ class Escapes:
 
     def _hexadecimal(self, run: str) -> str:
         raw = bytes.fromhex("".join(part[1:] for part in run.split(run[0]) if part))
-        for codec in (self.codec, "utf-8"):
+        for codec in (self.escaped, "utf-8"):
             try:
                 return raw.decode(codec)
             except UnicodeDecodeError:
@@ -76,6 +76,6 @@ class Escapes:
 
 
 @lru_cache(maxsize=64)
-def escapes(delimiters: Delimiters, codec: str) -> Escapes:
+def escapes(delimiters: Delimiters, codec: str, escaped: str) -> Escapes:
     """The escapes of these delimiters; nearly every message shares one."""
-    return Escapes(delimiters, codec)
+    return Escapes(delimiters, codec, escaped)

@@ -9,15 +9,18 @@ from isthmus.core.contract import Header
 from isthmus.formats.hl7v2.document import Hl7
 from isthmus.formats.hl7v2.kind import kind
 
+WHOLE_MSH = re.compile(rb"MSH\|\^~\\&#?\|[^\r\n]*(?=[\r\n]+[A-Z][A-Z0-9]{2}\||[\r\n]*\Z)")
+"""An MSH with usual delimiters which surely ends where its line ends, for the next one begins a segment."""
+
 _CAREFULLY = re.compile(r'[^ -~]|[\\~&"]')
 """Other charsets, escapes, repetitions, sub-components and nulls are read by the document, not here."""
 
 
 def read_header(body: bytes) -> Header:
     """Kind, sender (``APPLICATION|FACILITY``) and control id; raises ``Invalid`` where there is no MSH."""
-    end = body.find(b"\r")
-    if end > 0 and body.startswith(b"MSH|^~\\&|"):
-        fields = body[:end].split(b"|", 10)
+    line = WHOLE_MSH.match(body)
+    if line is not None:
+        fields = line[0].split(b"|", 10)
         if len(fields) > 9:  # noqa: PLR2004 - MSH-10 is there
             what, sender, control_id = _kind(fields[8]), _sender(fields[2], fields[3]), fields[9]
             if what and sender and control_id.isalnum():
