@@ -44,7 +44,7 @@ adt = Interface(
         recovery="replay",
         ordered_by="patient",
     ),
-    runbook="hospital/interfaces/adt/README.md",
+    runbook="interfaces/adt/README.md",
 )
 
 

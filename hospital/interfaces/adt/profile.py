@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from isthmus.core import Violation
-from isthmus.formats.hl7v2 import Contract, Hl7
+from isthmus.formats.hl7v2 import Contract, Hl7, rule
 
 from ...agreement import ZONE, Agreement, attempt
 from ...patient import patient_of
@@ -25,4 +25,14 @@ def understand(message: Hl7) -> Iterator[Violation]:
         yield from attempt(lambda: patient_of(message))
 
 
-CONTRACT = Agreement(Contract("ADT^*", zone=ZONE), understand)
+CONTRACT = Agreement(
+    Contract(
+        "ADT^*",
+        zone=ZONE,
+        rules=(
+            rule("PV1-3", usage="R", only=("ADT^A03",), severity="warning"),  # no bed, so none is cleaned
+            rule("PV1-6", usage="R", only=("ADT^A02",), severity="warning"),  # no prior bed, so none is cleaned
+        ),
+    ),
+    understand,
+)

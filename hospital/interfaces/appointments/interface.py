@@ -32,7 +32,7 @@ appointments = Interface(
         recovery="replay",
         ordered_by="appointment",
     ),
-    runbook="hospital/interfaces/appointments/README.md",
+    runbook="interfaces/appointments/README.md",
 )
 
 

@@ -17,7 +17,7 @@ from isthmus.core.events import (
     Payer,
     PaymentPosted,
 )
-from isthmus.formats.hl7v2 import Contract, Hl7
+from isthmus.formats.hl7v2 import Contract, Hl7, rule
 
 from ...agreement import ZONE, Agreement, attempt
 from ...patient import encounter_of
@@ -30,7 +30,11 @@ charges = Interface(
     "ehr.charges",
     source="clinical",
     owner="revenue-cycle",
-    contract=Agreement(Contract("DFT^*", zone=ZONE), lambda message: attempt(lambda: encounter_of(message)), understand),
+    contract=Agreement(
+        Contract("DFT^*", zone=ZONE, rules=(rule("FT1-2", usage="R", severity="warning"),)),  # else equal charges of two messages are one
+        lambda message: attempt(lambda: encounter_of(message)),
+        understand,
+    ),
     classification=Classification(
         criticality="revenue",
         latency="minutes",
@@ -39,7 +43,7 @@ charges = Interface(
         recovery="replay",
         ordered_by="encounter",
     ),
-    runbook="hospital/interfaces/charges/README.md",
+    runbook="interfaces/charges/README.md",
 )
 
 

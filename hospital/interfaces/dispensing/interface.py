@@ -26,7 +26,7 @@ dispensing = Interface(
         recovery="replay",
         ordered_by="drug",
     ),
-    runbook="hospital/interfaces/dispensing/README.md",
+    runbook="interfaces/dispensing/README.md",
 )
 
 prescribing = Interface(
@@ -42,7 +42,7 @@ prescribing = Interface(
         recovery="replay",
         ordered_by="patient",
     ),
-    runbook="hospital/interfaces/dispensing/README.md",
+    runbook="interfaces/dispensing/README.md",
 )
 
 prescribing.translate("RDE^*")(prescribed)

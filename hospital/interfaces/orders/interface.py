@@ -34,7 +34,7 @@ orders = Interface(
     owner="clinical-orders",
     contract=Agreement(Contract("OML^*", "ORM^*", zone=ZONE), understand),
     classification=ORDERING,
-    runbook="hospital/interfaces/orders/README.md",
+    runbook="interfaces/orders/README.md",
 )
 
 
@@ -84,7 +84,7 @@ acknowledgements = Interface(
         recovery="replay",
         ordered_by="control id",
     ),
-    runbook="hospital/interfaces/orders/README.md",
+    runbook="interfaces/orders/README.md",
 )
 
 

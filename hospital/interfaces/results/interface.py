@@ -36,7 +36,7 @@ results = Interface(
     owner="laboratory",
     contract=Agreement(Contract("ORU^*", "OUL^*", zone=ZONE), understand),
     classification=RESULTS,
-    runbook="hospital/interfaces/results/README.md",
+    runbook="interfaces/results/README.md",
 )
 
 

@@ -54,7 +54,7 @@ supply_use = Interface(
         recovery="replay",
         ordered_by="ward",
     ),
-    runbook="hospital/interfaces/supply_use/README.md",
+    runbook="interfaces/supply_use/README.md",
 )
 
 
