@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from isthmus.core.failure import Invalid
-from isthmus.formats.hl7v2 import read_acknowledgement
+from isthmus.formats.hl7v2 import Hl7, acknowledge
 
 Said = Literal["taken", "refused", "busy"]
 
@@ -47,11 +47,17 @@ def _busy_json(answer: bytes) -> bool:
 
 
 def _busy_hl7(answer: bytes) -> bool:
-    """AR or CR with 207, application internal error (table 0357): it is not the message's fault."""
+    """Whether it says what the format says of a full backlog. Its error code alone would not do: 207 stands for much else."""
     if not is_hl7(answer):
         return False
     try:
-        read = read_acknowledgement(answer)
+        busy = acknowledge(answer, "busy", (), reply_id="", at="")
+        return busy is not None and _told(answer) == _told(busy)
     except Invalid:
         return False
-    return read.code in ("AR", "CR") and read.error_code == "207"
+
+
+def _told(answer: bytes) -> tuple[str, str]:
+    """Text (until version 2.6) and the rule's name (from 2.5 on)."""
+    message = Hl7(answer)
+    return message["MSA-3"], message["ERR-5"]
