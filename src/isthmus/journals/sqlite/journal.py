@@ -34,6 +34,7 @@ from isthmus.journals.rules import Act
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite import acts, archive, intake, outbox, stages
 from isthmus.journals.sqlite.prune import Pass, prune_slice
+from isthmus.journals.sqlite.reading import Reading
 from isthmus.journals.sqlite.session import Session
 from isthmus.journals.sqlite.store import Store
 
@@ -41,17 +42,22 @@ T = TypeVar("T")
 
 
 class SqliteJournal:
-    """One file, one writing process. ``path`` is created on ``open``, readable by its owner only."""
+    """One file, one writing process. ``path`` is created on ``open``, readable by its owner only.
 
-    def __init__(self, path: Path, keyring: Keyring) -> None:
+    ``read_only`` opens a file that is there, beside the process that writes it; whatever would write raises ``Rejected``.
+    """
+
+    def __init__(self, path: Path, keyring: Keyring, *, read_only: bool = False) -> None:
         self._path = path
         self._keyring = keyring
-        self._store: Store | None = None
+        self._read_only = read_only
+        self._store: Store | Reading | None = None
 
     async def open(self) -> None:
         if self._store is None:
             loop = asyncio.get_running_loop()
-            self._store = await loop.run_in_executor(None, Store.open, self._path, self._keyring, loop)
+            opening = Reading.open if self._read_only else Store.open
+            self._store = await loop.run_in_executor(None, opening, self._path, self._keyring, loop)
 
     async def close(self) -> None:
         store, self._store = self._store, None
@@ -64,7 +70,7 @@ class SqliteJournal:
         return self._opened.writer.commits
 
     @property
-    def _opened(self) -> Store:
+    def _opened(self) -> Store | Reading:
         if self._store is None:
             raise Bug("journal-closed", "the journal is closed: open it before use, and close it last")
         return self._store

@@ -45,7 +45,7 @@ class Store:
             try:
                 migrate(connection, path)
                 session = Session(connection, statements(), keyring)
-                _same_ring(session, path)
+                same_ring(session, path)
                 return cls(path, lock, session, loop)
             except BaseException:
                 connection.close()
@@ -67,7 +67,7 @@ class Store:
         self._lock.give()
 
     def size(self) -> int:
-        return sum(log_size(self._path.with_name(self._path.name + suffix)) for suffix in ("", "-wal", "-shm"))
+        return file_size(self._path)
 
     async def give_space_back(self) -> None:
         """Free pages leave the file in slices between commits; then the log is cut, for the file shrinks when it is carried over."""
@@ -99,7 +99,13 @@ def _cut_log(session: Session) -> None:
     session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def _same_ring(session: Session, path: Path) -> None:
+def file_size(path: Path) -> int:
+    """Bytes of the journal's file and of those beside it."""
+    return sum(log_size(path.with_name(path.name + suffix)) for suffix in ("", "-wal", "-shm"))
+
+
+def same_ring(session: Session, path: Path) -> None:
+    """Raises ``Rejected`` where the file was sealed with another ring; a file without one takes this."""
     row = session.row("ring")
     if row is None:
         session.run("keep_ring", session.keyring.id)
