@@ -108,7 +108,7 @@ class ControlServer:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._path.parent.stat().st_uid != os.getuid():
             raise Rejected("control-socket", f"{self._path.parent} belongs to somebody else: run as its owner, or name another data folder")
-        if self._path.exists() and await _answers(self._path):
+        if self._path.exists() and await running(self._path):
             raise Rejected("already-running", f"an engine is running on this data folder ({self._path}): stop it first")
         self._path.unlink(missing_ok=True)
         old = os.umask(0o177)
@@ -166,7 +166,8 @@ async def ask(path: Path, request: Request) -> Sequence[str] | None:
     return reply.ids
 
 
-async def _answers(path: Path) -> bool:
+async def running(path: Path) -> bool:
+    """Whether an engine listens there."""
     try:
         _, writer = await asyncio.open_unix_connection(path)
     except OSError:

@@ -75,7 +75,7 @@ class Filler:
         origin = f"{where} (from {raw.variable})" if isinstance(raw, FromEnvironment) else where
         value = raw.value if isinstance(raw, FromEnvironment) else raw
         secret = is_secret(field)
-        nested = _struct_in(field.type)
+        nested = struct_in(field.type)
         if nested is not None and isinstance(value, dict):
             return self.fill(nested, value, where)
         if is_reference(value):
@@ -124,7 +124,7 @@ def describe(kind: Any) -> str:
         case builtins.dict:
             return "a table"
         case _:
-            return "a table" if _struct_in(kind) else _WORDS.get(kind, getattr(kind, "__name__", str(kind)))
+            return "a table" if struct_in(kind) else _WORDS.get(kind, getattr(kind, "__name__", str(kind)))
 
 
 def _bounds(metas: tuple[Any, ...]) -> str:
@@ -133,7 +133,7 @@ def _bounds(metas: tuple[Any, ...]) -> str:
     return (" " + ", ".join(found)) if found else ""
 
 
-def _struct_in(kind: Any) -> type[Struct] | None:
+def struct_in(kind: Any) -> type[Struct] | None:
     """The struct type in ``TlsSettings | None`` or ``TlsSettings``."""
     candidates: Iterator[Any] = iter((kind, *typing.get_args(kind)))
     return next((one for one in candidates if isinstance(one, type) and issubclass(one, Struct)), None)

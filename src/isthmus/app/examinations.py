@@ -1,0 +1,159 @@
+"""What ``isthmus doctor`` examines, each by itself: one broken thing does not hide the next."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from isthmus.app.compose import client_of, keyring_of, opened
+from isthmus.app.config import Config, MemoryJournal, SqliteJournal
+from isthmus.app.control import running, socket_path
+from isthmus.app.spans import size
+from isthmus.core import Failure
+from isthmus.engine.clock import SystemClock
+
+Verdict = Literal["ok", "warning", "bad", "skipped"]
+
+PATIENCE = 5.0
+_MADE = 1_767_225_600
+"""2026-01-01, before this release was made."""
+LITTLE, TOO_LITTLE = 5_000_000_000, 500_000_000
+"""Bytes of free disk below which we warn, and below which it is bad."""
+
+
+class Examined(Struct, frozen=True, kw_only=True):
+    """One examination: what, how it is, and the cure where it is not well."""
+
+    what: str
+    verdict: Verdict
+    told: str
+    cure: str = ""
+
+
+async def examine(config: Config) -> AsyncIterator[Examined]:
+    """Everything about a site whose configuration is in order, one by one as it is known."""
+    is_running = await running(socket_path(config.data))
+    yield Examined(what="engine", verdict="ok", told="runs on this data folder" if is_running else "is not running")
+    for one in (_disk(config.data), *_keyring(config)):
+        yield one
+    yield await _journal(config)
+    for name, placed in config.sources.items():
+        yield _port(name, placed.settings, is_running)
+    clock = SystemClock()
+    for one in await asyncio.gather(*(_endpoint(config, name, clock) for name in config.endpoints)):
+        yield one
+    yield _clock()
+
+
+def _disk(folder: Path) -> Examined:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    verdict: Verdict = "bad" if free < TOO_LITTLE else "warning" if free < LITTLE else "ok"
+    cure = "" if verdict == "ok" else "free some space, or name another data folder: a full disk refuses every message"
+    return Examined(what="disk", verdict=verdict, told=f"{size(free)} free for {folder}", cure=cure)
+
+
+def _keyring(config: Config) -> Iterator[Examined]:
+    settings = config.journal
+    if isinstance(settings, MemoryJournal):
+        return
+    path = settings.keyring
+    if not path.exists():
+        yield Examined(what="key ring", verdict="ok", told=f"{path} will be made on the first run", cure="")
+        return
+    try:
+        ring = keyring_of(settings, create=False)
+    except Failure as failure:
+        yield Examined(what="key ring", verdict="bad", told=failure.code, cure=failure.detail)
+        return
+    loose = path.stat().st_mode & 0o077
+    verdict: Verdict = "bad" if loose else "ok"
+    cure = f"chmod 600 {path}, then isthmus keys rotate --master" if loose else ""
+    yield Examined(what="key ring", verdict=verdict, told=f"{ring.id} in {path}" + (", which others may read" if loose else ""), cure=cure)
+
+
+async def _journal(config: Config) -> Examined:
+    if isinstance(config.journal, MemoryJournal):
+        told, cure = "in memory: all is lost when the process ends", 'choose kind = "sqlite" or "postgres"'
+        return Examined(what="journal", verdict="warning", told=told, cure=cure)
+    if isinstance(config.journal, SqliteJournal) and not config.journal.path.exists():
+        return Examined(what="journal", verdict="ok", told=f"{config.journal.path} will be made on the first run")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _read(config)
+    except Failure as failure:
+        return Examined(what="journal", verdict="bad", told=failure.code, cure=failure.detail)
+    except TimeoutError:
+        return Examined(what="journal", verdict="bad", told=f"does not answer within {PATIENCE:.0f} s", cure="is its server up?")
+
+
+async def _read(config: Config) -> Examined:
+    begun = time.monotonic()
+    async with opened(config, read_only=True, create=False) as journal:
+        stopped = [one.subscription for one in await journal.positions() if one.stopped]
+        dead = await journal.deliveries(state="dead", limit=1)
+        told = f"answers in {(time.monotonic() - begun) * 1000:.0f} ms, {size(await journal.size())}"
+    if stopped:
+        return Examined(
+            what="journal", verdict="bad", told=f"{told}; stopped: {', '.join(stopped)}", cure="fix the code, then isthmus resume"
+        )
+    if dead:
+        return Examined(what="journal", verdict="warning", told=f"{told}; there are dead deliveries", cure="isthmus dead lists them")
+    return Examined(what="journal", verdict="ok", told=told)
+
+
+def _port(name: str, settings: Any, is_running: bool) -> Examined:
+    what, port, folder = f"source {name}", getattr(settings, "port", None), getattr(settings, "folder", None)
+    if folder is not None:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        writable = os.access(there, os.W_OK)
+        cure = "" if writable else f"let this user write to {there}"
+        return Examined(what=what, verdict="ok" if writable else "bad", told=f"watches {folder}", cure=cure)
+    if is_running:
+        return Examined(what=what, verdict="ok", told=f"port {port} is held by the running engine")
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, port))
+        except OSError as error:
+            cure = f"free port {port}, or choose another in [sources.{name}]; below 1024 it takes a privilege"
+            return Examined(what=what, verdict="bad", told=f"{settings.host}:{port}: {error.strerror}", cure=cure)
+    return Examined(what=what, verdict="ok", told=f"{settings.host}:{port} is free")
+
+
+async def _endpoint(config: Config, name: str, clock: SystemClock) -> Examined:
+    what, client = f"endpoint {name}", client_of(config.endpoints[name], clock)
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await client.open()
+            try:
+                await client.ping(PATIENCE)
+            finally:
+                await client.close()
+    except Failure as failure:
+        return Examined(what=what, verdict="bad", told=failure.code, cure=failure.detail)
+    except TimeoutError:
+        return Examined(
+            what=what, verdict="bad", told=f"does not answer within {PATIENCE:.0f} s", cure="is it up, and does a firewall let us there?"
+        )
+    return Examined(what=what, verdict="ok", told=f"answers in {(time.monotonic() - begun) * 1000:.0f} ms")
+
+
+def _clock() -> Examined:
+    """Acknowledgements and receipts carry our time: it must be after this release was made, and go on."""
+    now, steady = time.time(), time.monotonic()
+    time.sleep(0.01)
+    drift = abs((time.time() - now) - (time.monotonic() - steady))
+    if now < _MADE or drift > 1.0:
+        return Examined(what="clock", verdict="bad", told=time.strftime("%Y-%m-%d %H:%M:%S %Z"), cure="set the clock and keep it by NTP")
+    return Examined(what="clock", verdict="ok", told=time.strftime("%Y-%m-%d %H:%M:%S %Z"))
