@@ -34,6 +34,10 @@ class Supervisor:
         self._over = asyncio.Event()
         self.failed: BaseException | None = None
 
+    @property
+    def running(self) -> int:
+        return sum(not task.done() for task in self._tasks)
+
     def start(self, name: str, loop: Loop) -> None:
         self._tasks.append(asyncio.create_task(self._keep(name, loop), name=f"isthmus {name}"))
 
