@@ -22,13 +22,11 @@ class Faults(Struct, frozen=True, kw_only=True):
     dropped: float = 0.0
     """The connection breaks after the bytes have left and before the answer is read; the sender sends again."""
 
-    @property
-    def disturbs_content(self) -> bool:
-        return bool(self.duplicate or self.malformed or self.out_of_order)
-
 
 MORNING = Faults(duplicate=0.01, malformed=0.005, out_of_order=0.005, dropped=0.002)
 """What an ordinary morning brings."""
+BAD_DAY = Faults(duplicate=0.1, malformed=0.05, out_of_order=0.05, dropped=0.05)
+"""What nobody wants to live through, and everything must."""
 _HELD = 5
 
 

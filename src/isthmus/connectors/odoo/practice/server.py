@@ -89,6 +89,10 @@ class PracticeOdoo:
         records = self._records(self._users[0], {"active_test": False})
         return records.read(model, records.search(model, domain or []), fields or list(records.fields(model)))
 
+    def unnamed(self, model: str) -> int:
+        """Records that carry no external id: made by hand, or a second time by a client that did not look first."""
+        return sum(not self._store.xml_ids_of(model, row["id"]) for row in self.rows(model, fields=["id"]))
+
     # ---- answers
 
     async def _health(self, _request: web.Request) -> web.StreamResponse:
