@@ -11,6 +11,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from real.odoo import odoo, odoo_server
+
+__all__ = ["odoo", "odoo_server"]
 
 ROOT = Path(__file__).parent.parent
 
