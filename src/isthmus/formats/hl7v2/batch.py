@@ -96,7 +96,7 @@ def _what(name: bytes) -> What:
 
 
 def _begins_line(data: bytes, start: int) -> bool:
-    before = data[max(0, start - 16) : start].rstrip(b" \t\x00").removesuffix(_BOM)
+    before = data[max(0, start - 16) : start].rstrip(b" \t\x00\x1a").removesuffix(_BOM)
     return before[-1:] in (b"\r", b"\n", b"\x0b", b"\x1c") or (not before and start <= 16)  # noqa: PLR2004 - all that was looked at
 
 

@@ -29,6 +29,7 @@ _CODECS = {
 
 _8859 = re.compile(r"(?:ISO[ _-]?)?8859[/ _-]?([1-9]|1[0-6])")
 _WINDOWS = re.compile(r"(?:WINDOWS|CP|MS|ANSI)[ _-]?(125[0-8])")
+_UTF8 = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 _OPAQUE = frozenset(("utf-16", "utf-32", "iso2022_jp_ext", "cp932", "cp949", "gb18030", "big5hkscs"))
 """Their characters may contain the byte of a delimiter, so they are decoded before anything is split."""
 
@@ -96,7 +97,8 @@ def _transparent(raw: bytes, codec: str, *, named: bool) -> Charset:
 def _not_utf8(raw: bytes, codec: str, *, named: bool) -> Charset:
     if codec in ("ascii", "utf-8"):
         what = "the bytes are not in the charset that MSH-18 declares" if named else "MSH-18 names no charset for bytes beyond ASCII"
-        return Charset("utf-8", "utf-8", f"{what}; what is not UTF-8 is read as Latin-1")
+        read = "utf-8" if _UTF8.search(raw) else "latin-1"  # UTF-8 in places: decided value by value, as Encoding.text does
+        return Charset(read, read, f"{what}; what is not UTF-8 is read as Latin-1")
     try:
         raw.decode(codec)
     except UnicodeDecodeError:
