@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import tzinfo
 
 from msgspec import Struct, field, structs
 
 from isthmus.core import Invalid, derive_id
 from isthmus.core.events import Code, Identifier, Observation, ResultReported
 from isthmus.core.events.results import ResultStatus
-from isthmus.formats.hl7v2 import Field, Group, Hl7, Segment
+from isthmus.formats.hl7v2 import Group, Hl7, Segment
 
 from ...moments import moment_of
 from ...patient import find_encounter, patient_of
@@ -84,10 +85,10 @@ def _reports(message: Hl7) -> Iterator[Report]:
 
 def _event(report: Report, message: Hl7, patient: Identifier, encounter: Identifier | None) -> ResultReported:
     group = Group(report.group, message.zone)
-    observations, notes = _observed(report.rest, message)
+    observations, notes = _observed(report.rest, group.zone)
     placer = _number(group, "OBR-2") or _number(group, "ORC-2")
     filler = _number(group, "OBR-3") or _number(group, "ORC-3")
-    code = _code(report.obr[4]) if report.obr is not None else Code("")
+    code = _code(report.obr, 4) if report.obr is not None else Code("")
     examination = code if code.code or not observations else observations[0].code
     order = filler or placer
     day = group["OBR-7"] or group["OBR-14"] or message["MSH-7"]
@@ -112,13 +113,13 @@ def _status(group: Group, observations: tuple[Observation, ...]) -> ResultStatus
     return "corrected" if status != "cancelled" and any(one.status in _CORRECTED for one in observations) else status
 
 
-def _observed(segments: list[Segment], message: Hl7) -> tuple[tuple[Observation, ...], tuple[str, ...]]:
+def _observed(segments: list[Segment], zone: tzinfo) -> tuple[tuple[Observation, ...], tuple[str, ...]]:
     """Observations, each with the notes behind it, and the notes on the examination as a whole."""
     observations: list[Observation] = []
     general: list[str] = []
     for segment in segments:
         if segment.raw[:3] == b"OBX":
-            observations.append(_observation(segment, message))
+            observations.append(_observation(segment, zone))
         elif (note := segment[3].text) and observations:
             observations[-1] = structs.replace(observations[-1], notes=(*observations[-1].notes, note))
         elif note:
@@ -126,9 +127,9 @@ def _observed(segments: list[Segment], message: Hl7) -> tuple[tuple[Observation,
     return tuple(observations), tuple(general)
 
 
-def _observation(segment: Segment, message: Hl7) -> Observation:
+def _observation(segment: Segment, zone: tzinfo) -> Observation:
     return Observation(
-        code=_code(segment[3]),
+        code=_code(segment, 3),
         sub_id=segment["4"],
         type=segment["2"],
         values=tuple(repetition.text for repetition in segment[5] if not repetition.is_null),
@@ -136,16 +137,17 @@ def _observation(segment: Segment, message: Hl7) -> Observation:
         reference_range=segment[7].text,
         flags=tuple(str(flag) for flag in segment[8] if str(flag)),
         status=segment["11"].strip().upper(),
-        at=moment_of(Group((segment,), message.zone), "OBX-14", "OBX-19"),
+        at=moment_of(Group((segment,), zone), "OBX-14", "OBX-19") if segment[14] or segment[19] else None,
     )
 
 
-def _code(coded: Field) -> Code:
+def _code(segment: Segment, number: int) -> Code:
     """A coded field: identifier, text and system; the alternate identifier where the first is empty."""
-    first = coded[1]
-    if str(first):
-        return Code(str(first), first[3][1], first[2][1])
-    return Code(first[4][1] or first[2][1], first[6][1], first[5][1] or first[2][1])
+    parts = [str(component) for component in segment[number][1]][:6]
+    code, text, system, other, other_text, other_system = (*parts, "", "", "", "", "", "")[:6]
+    if code:
+        return Code(code, system, text)
+    return Code(other or text, other_system, other_text or text)
 
 
 def _number(group: Group, place: str) -> Identifier | None:
