@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from msgspec import Struct
 
@@ -304,7 +304,7 @@ class House:
     def office(self) -> Desk:
         return self.desks["office"]
 
-    async def __aenter__(self) -> House:
+    async def __aenter__(self) -> Self:
         await self.journal.open()
         await self.engine.start()
         await self.clock.settle()

@@ -145,7 +145,7 @@ async def test_a_client_that_hangs_is_interrupted_and_its_outcome_unknown() -> N
         assert (len(desk.checked), await house.states(1)) == (1, ["delivered"])
 
 
-# ---- breaker
+# ---- the breaker
 
 
 async def test_an_endpoint_that_is_down_burns_no_attempts_and_is_found_again() -> None:

@@ -39,7 +39,7 @@ def test_the_ceiling_doubles_and_pauses_are_spread_below_it() -> None:
     assert min(drawn) < 0.5, "full jitter reaches down to nothing, or those who failed together come back together"
 
 
-# ---- breaker
+# ---- the breaker
 
 
 def test_a_breaker_opens_after_failures_in_a_row_and_closes_only_on_a_delivery() -> None:
@@ -160,7 +160,9 @@ DAY = 86_400.0
         (UNKNOWN, CARE, 99 * DAY, True, "dead", "outcome-unknown"),
     ],
 )
-def test_what_becomes_of_a_delivery(outcome: Outcome, policy: object, age: float, checked: bool, state: str, reason: str) -> None:
+def test_what_becomes_of_a_delivery(  # noqa: PLR0917 - a row of the table
+    outcome: Outcome, policy: object, age: float, checked: bool, state: str, reason: str
+) -> None:
     one = settled(claimed(1, age=age), outcome, policy, checked=checked, started=NOW, ended=NOW, rng=random.Random(1))  # type: ignore[arg-type]
     assert (one.state, one.reason) == (state, reason)
     assert (one.not_before is not None) == (state in ("due", "unknown"))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from engine.house import House, bill, note, say
+import asyncio
 
-from isthmus.core import Transient
-from isthmus.engine.telemetry import SourceSlowed
+from engine.house import House, bill, note, say
 
 
 async def test_a_message_goes_the_whole_way_without_any_time_passing() -> None:
@@ -28,8 +27,6 @@ async def test_drain_works_off_what_can_be_and_then_takes_nothing_more() -> None
         async def drain() -> None:
             nonlocal drained
             drained = await house.engine.drain(30.0)
-
-        import asyncio
 
         task = asyncio.create_task(drain())
         for _ in range(200):
