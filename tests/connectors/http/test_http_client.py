@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
@@ -22,6 +23,18 @@ Connect = Callable[..., HttpClient]
 class Tariff(msgspec.Struct):
     code: str
     price: int
+
+
+class OneAtATime:
+    """The strictest budget."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Semaphore(1)
+
+    @asynccontextmanager
+    async def call(self, lane: str = "normal") -> AsyncIterator[None]:
+        async with self._turn:
+            yield
 
 
 def result(key: str = "r1", *, confirm: str = "", path: str = "/results") -> Delivery:
@@ -167,6 +180,27 @@ async def test_what_is_seen_to_be_absent_is_sent_again(portal: PracticePortal, c
     assert isinstance(await client.check(delivery, 5), Retry)
     await portal.stop()
     assert isinstance(await client.check(delivery, 5), Unknown)
+
+
+async def test_confirming_needs_no_second_place_in_the_budget(portal: PracticePortal) -> None:
+    """With one call at a time, a confirmation inside the write would wait for itself."""
+    client = HttpClient("portal", HttpEndpoint(url=portal.url, in_flight=1), OneAtATime())
+    outcome = await asyncio.wait_for(send(client, result(path="/results/r1", confirm="/results/r1")), 5)
+    assert isinstance(outcome, Delivered)
+    await client.close()
+
+
+async def test_a_body_that_breaks_off_does_not_undo_the_status(connect: Connect) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    client = connect(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert isinstance(await send(client, result()), Delivered)
+    server.close()
 
 
 # ---- time and connections ----------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def test_the_receivers_wish_is_passed_on() -> None:
     ("value", "seconds"),
     [
         ("120", 120.0), (" 0 ", 0.0), ("Thu, 01 Jan 2026 12:01:30 GMT", 90.0), ("Thu, 01 Jan 2026 11:00:00 GMT", 0.0),
-        ("soon", None), ("-5", None), ("1.5", None), ("٣", None), ("", None),
+        ("9" * 400, 86_400.0), ("Thu, 01 Jan 2099 11:00:00 GMT", 86_400.0), ("soon", None), ("-5", None), ("1.5", None), ("٣", None), ("", None),
     ],
 )  # fmt: skip
 def test_retry_after(value: str, seconds: float | None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -255,14 +257,30 @@ async def test_a_sender_that_half_closes_still_gets_its_answers(listen: Listen, 
 
 
 async def test_a_sender_that_left_before_its_answer(listen: Listen, hand: Hand) -> None:
+    """Its message is on its way all the same, so stop waits until the receiver is done with it."""
     hand.at_once = False
     listener = await listen()
     async with sender(listener) as ehr:
         await ehr.send(frame(message(1)))
         await until(lambda: len(hand.taken) == 1)
-    await until(lambda: listener.connections == 0)
+    await until(lambda: listener.counts["answer-lost"] == 1)
+    stopping = asyncio.create_task(listener.stop())
+    await asyncio.sleep(0.02)
+    assert not stopping.done()
     hand.answer(0)
-    assert listener.counts["answer-lost"] == 1
+    await asyncio.wait_for(stopping, 5)
+
+
+async def test_silent_connections_are_probed(listen: Listen) -> None:
+    """A sender that vanished without a word must not hold its place for ever."""
+    listener = await listen(keepalive=7)
+    async with sender(listener) as ehr:
+        assert await ehr.ask(message(1)) is not None
+        (inlet,) = listener._inlets
+        assert inlet._transport is not None
+        with socket.socket(fileno=os.dup(inlet._transport.get_extra_info("socket").fileno())) as twin:
+            assert twin.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 7
 
 
 async def test_a_port_that_is_taken_is_told(listen: Listen) -> None:

@@ -133,6 +133,7 @@ class HttpClient:
             headers["Content-Type"] = delivery.content_type
         async with self._budget.call():
             sent = _Sent()
+            outcome: Outcome | None = None
             ends = asyncio.get_running_loop().time() + timeout
             try:
                 async with (
@@ -149,7 +150,8 @@ class HttpClient:
                     outcome = outcome_of(request.method, response.status, after=self._after(response), idempotent=self._settings.idempotent)
                     await _drain(response)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                outcome = unanswered(error, sent=sent.headers, name=self._name)
+                # Once the status is there, what breaks afterwards changes nothing.
+                outcome = outcome or unanswered(error, sent=sent.headers, name=self._name)
         if request.confirm and isinstance(outcome, Delivered):
             outcome = await self._confirmed(request, outcome, ends - asyncio.get_running_loop().time())
         if not isinstance(outcome, Delivered):

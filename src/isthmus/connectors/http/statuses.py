@@ -26,6 +26,7 @@ _BETWEEN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.BAD_GATEWAY, HTTPSt
 _NEVER = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 """Nothing is there."""
+_LONGEST = 86_400.0
 
 
 def outcome_of(method: str, status: int, *, after: float | None, idempotent: bool) -> Outcome:
@@ -48,14 +49,14 @@ def outcome_of(method: str, status: int, *, after: float | None, idempotent: boo
 
 
 def retry_after(value: str, now: datetime) -> float | None:
-    """Seconds in ``Retry-After`` (RFC 9110, 10.2.3): a number, or a date as seen from ``now``; None for anything else."""
+    """Seconds in ``Retry-After`` (RFC 9110, 10.2.3): a number, or a date as seen from ``now``; None for anything else. A day at most."""
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(float(text), _LONGEST)
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, TypeError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - now).total_seconds())
+    return min(max(0.0, (date - now).total_seconds()), _LONGEST)

@@ -183,7 +183,7 @@ class MllpClient:
         try:
             async with asyncio.timeout(min(timeout, settings.connect_timeout)):
                 _, link = await asyncio.get_running_loop().create_connection(
-                    lambda: Link(settings.max_answer, self._stray),
+                    lambda: Link(settings.max_answer, settings.keepalive, self._stray),
                     settings.host,
                     settings.port,
                     ssl=self._context,
@@ -193,7 +193,6 @@ class MllpClient:
             raise self._no_trust() from error
         except OSError as error:  # TimeoutError is one
             raise Transient("connect", f"{self._name} takes no connection ({error.strerror or 'no answer'})") from error
-        link.keep_alive(settings.keepalive)
         self._all.add(link)
         return link
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from isthmus.connectors.mllp.keepalive import keep_alive
 from isthmus.connectors.mllp.settings import MllpSource
 from isthmus.connectors.port import Accept
 from isthmus.core.contract import Violation
@@ -74,6 +75,7 @@ class Inlet(asyncio.Protocol):
             self._transport = None
             transport.abort()  # type: ignore[attr-defined]  # as above
             return
+        keep_alive(transport, self._shared.settings.keepalive)
         host, port, *_ = transport.get_extra_info("peername") or ("", 0)
         self._peer = f"{host}:{port}"
         self._loop.call_soon(self.regulate)  # neither uvloop nor asyncio before 3.12 can be paused from within connection_made
@@ -109,7 +111,7 @@ class Inlet(asyncio.Protocol):
         if lost:
             self._shared.counts["answer-lost"] += lost
         self._transport = None
-        self._shared.left(self)
+        self.flush()
 
     def pause_writing(self) -> None:
         self._slow = True
@@ -124,14 +126,15 @@ class Inlet(asyncio.Protocol):
     def flush(self) -> None:
         """Send the answers that are ready and whose turn it is."""
         slots, transport = self._slots, self._transport
-        if transport is None:
-            slots.clear()
-            return
         ready: list[bytes] = []
         while slots and slots[0].done:
             answer = slots.popleft().answer
             if answer is not None:
                 ready.append(frame(answer))
+        if transport is None:
+            if not slots:
+                self._shared.left(self)  # the connection went before; now nothing of it is on its way any more
+            return
         if ready:
             transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
         if self._ending and not slots:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import select
-import socket
 from collections import deque
 from collections.abc import Callable
 
+from isthmus.connectors.mllp.keepalive import keep_alive
 from isthmus.formats.hl7v2.mllp import Decoder, Frame, Noise
 
 Heard = Frame | Noise
@@ -18,7 +17,8 @@ Heard = Frame | Noise
 class Link(asyncio.Protocol):
     """Carries one message at a time. What comes in while nobody listens goes to ``stray``."""
 
-    def __init__(self, limit: int, stray: Callable[[Heard], None]) -> None:
+    def __init__(self, limit: int, keepalive: int, stray: Callable[[Heard], None]) -> None:
+        self._keepalive = keepalive
         self._decoder = Decoder(limit)
         self._stray = stray
         self._transport: asyncio.Transport | None = None
@@ -32,6 +32,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # TCP and TLS transports are Transports
+        keep_alive(transport, self._keepalive)
 
     def data_received(self, data: bytes) -> None:
         self._hear(self._decoder.feed(data))
@@ -56,14 +57,6 @@ class Link(asyncio.Protocol):
             waiter.set_result(None)
 
     # ---- for the client ----------------------------------------------------------------------------------------------------------
-
-    def keep_alive(self, idle: int) -> None:
-        """Let the operating system probe a silent peer, so that a half-open connection is found while nothing is sent."""
-        with socket.socket(fileno=os.dup(self._fileno())) as twin:  # options belong to the connection, not to the descriptor
-            twin.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in (("TCP_KEEPIDLE", idle), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
-                if hasattr(socket, option):
-                    twin.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
     async def is_fresh(self) -> bool:
         """Whether it still stands, as far as we can know: what the peer has already said (its end, too) is read first."""

@@ -57,5 +57,7 @@ class MllpSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Messages of one connection that wait for their answer; then it is not read until some are answered."""
     idle_timeout: Annotated[float, Meta(ge=0)] = 0.0
     """Seconds of silence after which a connection is closed; 0: never."""
+    keepalive: Annotated[int, Meta(ge=1)] = 60
+    """Seconds of silence after which the operating system probes whether a sender is still there."""
     backlog: Annotated[int, Meta(ge=1)] = 256
     """Connections that the operating system holds until we accept them."""
