@@ -117,9 +117,11 @@ class References:
         made: Found = {}
         async with self._making:
             rows: list[Loadable[Ref]] = []
+            adopted = await self._adopted([seed for name, seed in first.items() if seed.adopt and not self.known(*name)], deadline)
             for name, seed in first.items():
-                if known := self.known(*name):
+                if known := self.known(*name) or adopted.get(seed, 0):
                     made[seed] = known
+                    self.remember(*name, known)
                     continue
                 try:
                     rows.append(await self._row(seed, inner, deadline))
@@ -133,6 +135,17 @@ class References:
             failed = await load(self._session, self._batches, rows, deadline, once=True, done=done)
             made.update((row.item, why) for row, why in failed)
         return {seed: made[first[_name(seed)]] for seed in seeds}
+
+    async def _adopted(self, seeds: Sequence[Ref], deadline: Deadline) -> dict[Ref, int]:
+        """Those for which Odoo has exactly one record with the same value in the field by which they may be adopted."""
+        codes: dict[tuple[str, str], dict[By, Ref]] = defaultdict(dict)
+        for seed in seeds:
+            codes[seed.model, seed.adopt][By(seed.model, seed.adopt, str(seed.values[seed.adopt]))] = seed
+        found: dict[Ref, int] = {}
+        for (model, field), group in codes.items():
+            ids = await self._by_code(model, field, list(group), deadline)
+            found.update((seed, id) for code, seed in group.items() if isinstance(id := ids[code], int))
+        return found
 
     async def _row(self, seed: Ref, inner: Found, deadline: Deadline) -> Loadable[Ref]:
         fields = await self._schema.fields(seed.model, deadline, wanted=frozenset(seed.values))

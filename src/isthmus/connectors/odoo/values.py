@@ -42,6 +42,9 @@ class Ref(Struct, frozen=True, tag="ref", kw_only=True):
     key: str
     model: str
     values: dict[str, Plain] = field(default_factory=dict)
+    adopt: str = ""
+    """A field, such as ``default_code``: where exactly one record has the same value there already, that one is meant and none is made.
+    For what a hospital kept in Odoo before: its products, its partners."""
 
     def __hash__(self) -> int:
         return hash((self.model, self.key))
@@ -84,9 +87,11 @@ Value: TypeAlias = Plain | date | datetime | Decimal | Iterable[Ref | Xml | By |
 """What an interface may say; lists of links are many2many, lists of lines one2many."""
 
 
-def ref(model: str, key: str, /, **values: Value) -> Ref:
-    """A record under our key; ``values`` only seed it."""
-    return Ref(key=key, model=model, values=plain(values))
+def ref(model: str, key: str, /, *, adopt: str = "", **values: Value) -> Ref:
+    """A record under our key; ``values`` only seed it. ``adopt``: the field by whose value one that is there already is taken."""
+    if adopt and adopt not in values:
+        raise Bug("adopt", f"adopt={adopt!r} names no field among the values of this reference")
+    return Ref(key=key, model=model, values=plain(values), adopt=adopt)
 
 
 def line(key: str, /, **values: Value) -> Line:
