@@ -10,10 +10,12 @@ from .crosswalks.items import ITEMS
 
 
 def item(code: str) -> Ref:
-    """A product that is kept in stock; made under its code when Odoo has none."""
+    """A product that is kept in stock: the one of Odoo with this internal reference, made when there is none."""
     known = ITEMS.get(code)
     reference, name = (known.reference, known.name) if known is not None else (code, code)
-    return ref("product.product", f"item-{reference}", name=name, default_code=reference, type="consu", is_storable=True)
+    return ref(
+        "product.product", f"item-{reference}", adopt="default_code", name=name, default_code=reference, type="consu", is_storable=True
+    )
 
 
 def move(code: str, quantity: Decimal, unit: str) -> Move:
@@ -24,5 +26,5 @@ def move(code: str, quantity: Decimal, unit: str) -> Move:
 
 
 def service(code: str) -> Ref:
-    """What is charged. Named by its code alone: the text of a procedure can tell what somebody suffers from."""
-    return ref("product.product", f"service-{code}", name=code, default_code=code, type="service")
+    """What is charged: the product of Odoo with this internal reference, made when there is none. Named by its code alone: the text of a procedure can tell what somebody suffers from."""
+    return ref("product.product", f"service-{code}", adopt="default_code", name=code, default_code=code, type="service")

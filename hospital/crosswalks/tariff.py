@@ -7,6 +7,10 @@ from types import MappingProxyType
 
 VERSION = "2026-01"
 
+CURRENCY = ""
+"""The currency of the company in Odoo (ISO 4217, such as ``EUR``): amounts in another one go to the billing desk instead of on a
+bill. Empty: the sender's currency is the company's, whatever it writes; right where all systems know just one."""
+
 PRICES = MappingProxyType(
     {
         "BED": Decimal(410),

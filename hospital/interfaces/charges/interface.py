@@ -24,7 +24,7 @@ from ...patient import encounter_of
 from ...products import service
 from ...systems import odoo
 from .payer import partner, payer_of
-from .reading import Charge, charges_of, understand
+from .reading import Charge, charges_of, is_foreign, understand
 
 charges = Interface(
     "ehr.charges",
@@ -62,7 +62,7 @@ def posted(message: Hl7) -> Iterator[Event]:
 
 
 def _bills(found: Iterable[Charge]) -> Iterator[tuple[tuple[str, str], tuple[Charge, ...]]]:
-    priced = [one for one in found if one.unit_price is not None and one.direction != "payment"]
+    priced = [one for one in found if one.unit_price is not None and one.direction != "payment" and not is_foreign(one.currency)]
     for key, together in groupby(sorted(priced, key=_bill_of), key=_bill_of):
         yield key, tuple(together)
 
@@ -127,12 +127,15 @@ async def invoice(event: ChargesBilled | ChargesRefunded) -> AsyncIterator[Deliv
 
 @subscribe(ChargePosted, ChargeCredited, to=odoo, owner="revenue-cycle", classification=INVOICING)
 async def ask_for_price(event: ChargePosted | ChargeCredited) -> AsyncIterator[Delivery]:
-    """Nobody knows a price, neither the sender nor the tariff: the billing desk gets a task, so that nothing stays unbilled in silence."""
-    if event.unit_price is None:
-        stay = await pseudonym("encounter", str(event.encounter))
-        yield odoo.task(
-            f"unpriced-{stay}-{derive_id('charge', event.spec.type, event.charge)[:16]}",
-            project=ref("project.project", "project-billing-desk", name="Billing desk"),
-            name=f"Price missing for charge code {event.code}",
-            description=f"Quantity {event.quantity:f} on {event.on}, reference STAY-{stay}.\nSet a price in the tariff, or post it by hand.",
-        )
+    """No price in the company's currency is known: the billing desk gets a task, so that nothing stays unbilled in silence."""
+    if event.unit_price is not None and not is_foreign(event.currency):
+        return
+    stay = await pseudonym("encounter", str(event.encounter))
+    said = "no price" if event.unit_price is None else f"{event.unit_price:f} {event.currency} each"
+    yield odoo.task(
+        f"unpriced-{stay}-{derive_id('charge', event.spec.type, event.charge)[:16]}",
+        project=ref("project.project", "project-billing-desk", name="Billing desk"),
+        name=f"Price missing for charge code {event.code}",
+        description=f"Quantity {event.quantity:f} on {event.on}, {said}, reference STAY-{stay}.\n"
+        "Set a price in the tariff for the next time, and bill this one by hand.",
+    )

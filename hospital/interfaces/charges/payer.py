@@ -27,6 +27,6 @@ def partner(payer: Payer) -> Ref:
         return ref("res.partner", "payer-self", name="Self-paying patients", ref="SELF")
     name = NAMES.get(payer.code)
     if name is not None:
-        return ref("res.partner", f"payer-{payer.code}", name=name, ref=payer.code, is_company=True)
+        return ref("res.partner", f"payer-{payer.code}", adopt="ref", name=name, ref=payer.code, is_company=True)
     mark = derive_id("payer", payer.code, payer.authority)[:10] if payer.code else "none"
     return ref("res.partner", f"payer-unmapped-{mark}", name=f"Insurance to be mapped ({mark})", ref=f"UNMAPPED-{mark}", is_company=True)

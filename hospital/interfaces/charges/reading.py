@@ -14,7 +14,7 @@ from isthmus.formats.hl7v2 import Group, Hl7
 
 from ...agreement import attempt
 from ...amounts import amount_at
-from ...crosswalks.tariff import PRICES
+from ...crosswalks.tariff import CURRENCY, PRICES
 from ...moments import day_of
 
 Direction = Literal["charge", "credit", "payment"]
@@ -52,6 +52,11 @@ class Charge(Struct, frozen=True, kw_only=True):
 def charges_of(message: Hl7) -> tuple[Charge, ...]:
     """Every FT1, each with an id of its own; raises ``Invalid`` where one cannot be read."""
     return _distinct(tuple(_read(group, message) for group in message.groups("FT1")))
+
+
+def is_foreign(currency: str) -> bool:
+    """Is it another currency than the company's in Odoo?"""
+    return bool(CURRENCY and currency) and currency != CURRENCY
 
 
 def understand(message: Hl7) -> Iterator[Violation]:
