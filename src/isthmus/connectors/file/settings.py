@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 
 class FileEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[endpoints.<name>] kind = "file"``."""
+    """``[endpoints.<name>] kind = "file"``: a folder that another system reads."""
 
     folder: Path
     """Where files appear; on one file system, for a file is written beside its place and then renamed."""
@@ -22,8 +22,9 @@ class FileEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     and takes files away: then a file that may have been there is not written again by itself; a person decides.
     """
     in_flight: Annotated[int, Meta(ge=1)] = 1
+    """Batches that are written at once, each by a thread of its own."""
     calls_per_second: Annotated[float, Meta(ge=0)] = 0.0
-    """0: no limit."""
+    """Batches of files a second; 0: no limit."""
 
 
 class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,7 +35,7 @@ class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     folder: Path
-    """Made, with its three subfolders, when it is missing."""
+    """Made, with its subfolders, when it is missing."""
     pattern: str = "*"
     """Which names are taken, as a shell pattern. Hidden and temporary names never are."""
     every: Annotated[float, Meta(gt=0)] = 1.0
@@ -44,9 +45,11 @@ class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sha256: a file ``<name>.sha256`` stands beside it, and its checksum fits.
     """
     settle: Annotated[float, Meta(ge=0)] = 2.0
+    """Seconds, for ``complete = "settled"``; longer than the sender ever pauses in the middle of a file."""
     split: Literal["", "hl7"] = ""
     """hl7: a file holds any number of messages, perhaps as a batch (FHS/BHS) or in MLLP frames; each is handed over by itself."""
     order: Literal["name", "mtime"] = "name"
+    """In which files that are complete at the same look are taken."""
     max_bytes: Annotated[int, Meta(ge=1)] = 64 << 20
     """A larger file goes to ``rejected/`` unread."""
     window: Annotated[int, Meta(ge=1)] = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -138,14 +138,15 @@ class FolderWatch:
             await self._apart(lambda: self._inbox.reject(name, read))
             return
         self._names.add(name)
-        await self._hand_over(_Taking(read))
+        taking = _Taking(read)
+        await self._hand_over(taking, await self._apart(lambda: self._messages(taking)))
 
-    async def _hand_over(self, taking: _Taking) -> None:
+    async def _hand_over(self, taking: _Taking, messages: Sequence[bytes]) -> None:
         accept = self._accept
         if accept is None:
             return
         peer = f"{self._settings.folder.name}/{taking.taken.digest[:12]}"  # no name: a sender may have put a patient's into it
-        for body in self._messages(taking):
+        for body in messages:
             await self._has_room()
             if self._stopping.is_set():
                 taking.busy = True  # the rest waits in taking/ for the next start

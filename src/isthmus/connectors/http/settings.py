@@ -14,7 +14,7 @@ Port = Annotated[int, Meta(ge=0, le=65_535)]
 
 
 class HttpEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[endpoints.<name>] kind = "http"``."""
+    """``[endpoints.<name>] kind = "http"``: a system with an HTTP interface."""
 
     url: str
     """Where it is: ``https://portal.example:8443/api``; the paths of deliveries are appended."""
@@ -23,6 +23,7 @@ class HttpEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     user: str = ""
     """For basic authentication (RFC 7617), together with ``password``."""
     password: Secret = ""
+    """For basic authentication, together with ``user``."""
     tls: Tls | None = None
     """For ``https``: own authorities, our certificate (mTLS). Without the table the machine's authorities count."""
     in_flight: Annotated[int, Meta(ge=1)] = 4
@@ -30,6 +31,7 @@ class HttpEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     calls_per_second: Annotated[float, Meta(ge=0)] = 0.0
     """What the receiver allows; 0: no limit."""
     connect_timeout: Annotated[float, Meta(gt=0)] = 5.0
+    """Seconds to make a connection."""
     idempotent: bool = True
     """Whether the receiver honours ``Idempotency-Key`` (or its operations have one effect however often they come). Say false
     where it does not: then what may have had an effect is never sent again by itself, unless the delivery names a path to confirm
@@ -58,9 +60,15 @@ class HttpSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     token: Secret
     """Senders show it as ``Authorization: Bearer …``; anything else is 401."""
     host: str = "127.0.0.1"
+    """The address to listen on; ``0.0.0.0`` or ``::`` for all of this machine."""
     port: Port = 0
+    """0: any free one (``HttpListener.port`` says which)."""
     path: str = "/"
+    """To which messages are posted."""
     tls: Tls | None = None
+    """Without the table it is plain HTTP: for loopback, or behind a proxy that encrypts. With ``ca``, senders must show a
+    certificate signed by it (mTLS).
+    """
     max_bytes: Annotated[int, Meta(ge=1)] = 16 << 20
     """Largest message; a larger one is 413."""
     retry_after: Annotated[int, Meta(ge=1)] = 5

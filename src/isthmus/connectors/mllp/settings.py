@@ -12,9 +12,10 @@ Port = Annotated[int, Meta(ge=0, le=65_535)]
 
 
 class MllpEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[endpoints.<name>] kind = "mllp"``."""
+    """``[endpoints.<name>] kind = "mllp"``: a system that takes HL7 v2 messages and acknowledges them."""
 
     host: str
+    """Its name or address."""
     port: Port
     tls: Tls | None = None
     """Without the table the connection is plain."""
@@ -23,6 +24,7 @@ class MllpEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     calls_per_second: Annotated[float, Meta(ge=0)] = 0.0
     """What the receiver allows; 0: no limit."""
     connect_timeout: Annotated[float, Meta(gt=0)] = 5.0
+    """Seconds to make a connection, the TLS handshake included."""
     keepalive: Annotated[int, Meta(ge=1)] = 30
     """Seconds of silence after which the operating system probes whether the other side is still there."""
     application_wait: Annotated[float, Meta(ge=0)] = 2.0
@@ -46,13 +48,15 @@ class MllpSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[sources.<name>] kind = "mllp"``: a listener to which any number of senders connect."""
 
     host: str = "127.0.0.1"
+    """The address to listen on; ``0.0.0.0`` or ``::`` for all of this machine."""
     port: Port = 0
     """0: any free one (``MllpListener.port`` says which)."""
     tls: Tls | None = None
-    """With ``ca``, only senders that show a certificate signed by it are let in (mTLS)."""
+    """Without the table connections are plain. With ``ca``, only senders that show a certificate signed by it are let in (mTLS)."""
     max_bytes: Annotated[int, Meta(ge=1)] = 16 << 20
     """Largest message; a larger one is answered AR, and its connection closed."""
     max_connections: Annotated[int, Meta(ge=1)] = 1_000
+    """Senders at once; one more is turned away."""
     max_unanswered: Annotated[int, Meta(ge=1)] = 1_000
     """Messages of one connection that wait for their answer; then it is not read until some are answered."""
     idle_timeout: Annotated[float, Meta(ge=0)] = 0.0
