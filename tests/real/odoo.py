@@ -8,9 +8,11 @@ import json
 import os
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -85,11 +87,17 @@ def stop(folder: Path) -> None:
 def database(server: OdooServer) -> Iterator[RealOdoo]:
     """A fresh copy of the template; gone afterwards."""
     name = f"run_{uuid.uuid4().hex[:12]}"
-    asyncio.run(_execute(server.dsn, f"CREATE DATABASE {name} TEMPLATE {server.template}"))
+    _run(_execute(server.dsn, f"CREATE DATABASE {name} TEMPLATE {server.template}"))
     try:
         yield RealOdoo(server, name)
     finally:
-        asyncio.run(_execute(server.dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+        _run(_execute(server.dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """In a thread of its own: a test's event loop may be running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 async def _execute(dsn: str, statement: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
+import msgspec
+
 from isthmus.connectors.odoo.batches import Batches
 from isthmus.connectors.odoo.columns import adapt, is_empty_set, matrix
 from isthmus.connectors.odoo.compare import differences
@@ -14,8 +16,9 @@ from isthmus.connectors.odoo.operations import Appointment, Task, Upsert, links_
 from isthmus.connectors.odoo.references import References, sure
 from isthmus.connectors.odoo.schema import Fields, Schema
 from isthmus.connectors.odoo.session import Deadline, Session
-from isthmus.connectors.odoo.values import Plain
+from isthmus.connectors.odoo.values import Line, Plain
 from isthmus.connectors.odoo.work import Work, fail_all
+from isthmus.core.ids import derive_id
 
 Record: TypeAlias = Upsert | Task | Appointment
 _REMEMBERED = 100_000
@@ -36,6 +39,16 @@ class _Item:
     def row(self) -> Loadable[_Item]:
         columns, rows = matrix(self.work.xml_id, self.values, self.fields, self.work.links)
         return Loadable(self, self.work.operation.model, columns, rows)
+
+    @property
+    def has_lines(self) -> bool:
+        """Its lines are not read back, so they are written each time."""
+        return any(isinstance(one, Line) for value in self.values.values() if isinstance(value, tuple) for one in value)
+
+    def seen_as(self, actual: dict[str, Any]) -> tuple[str, str]:
+        """What was sent, and how Odoo shows it."""
+        shown = msgspec.json.encode([actual.get(name) for name in self.values])
+        return self.work.digest, derive_id("shown", shown)
 
     def differs(self, actual: dict[str, Any]) -> frozenset[str]:
         return differences(self.values, actual, self.fields, self.work.links)
@@ -125,7 +138,7 @@ class Records:
         changed: dict[_Item, tuple[dict[str, Any], frozenset[str]]] = {}
         for item, actual in pairs:
             differing = item.differs(actual)
-            if differing and self._confirmed.get((model, item.work.xml_id)) != (item.work.digest, actual["write_date"]):
+            if differing and (item.has_lines or self._confirmed.get((model, item.work.xml_id)) != item.seen_as(actual)):
                 changed[item] = actual, differing
             else:
                 self._settle(item, actual, unchanged=not item.loaded)
@@ -136,17 +149,17 @@ class Records:
         for item, (before, differing) in changed.items():
             if item.work.outcome is None:
                 actual = after.get(item, {})
-                if not actual or (not item.loaded and actual == before and item.differs(actual) == differing):
+                if not actual or (not item.loaded and not item.has_lines and actual == before and item.differs(actual) == differing):
                     item.work.fail(Fault("retry", "no-effect", f"{model}/load: Odoo said yes, but the record is as it was"))
                 else:
                     self._settle(item, actual, unchanged=False)
 
     def _settle(self, item: _Item, actual: dict[str, Any], *, unchanged: bool) -> None:
-        """Odoo may hold a value in a form of its own (a trimmed text, a rounded amount): remember that this is how ours looks there."""
+        """Odoo may hold a value in a form of its own (a trimmed text, a rounded amount): remember how ours looks there."""
         work = item.work
         if len(self._confirmed) >= _REMEMBERED:
             del self._confirmed[next(iter(self._confirmed))]
-        self._confirmed[work.operation.model, work.xml_id] = (work.digest, actual["write_date"])
+        self._confirmed[work.operation.model, work.xml_id] = item.seen_as(actual)
         work.deliver("written", unchanged=unchanged)
 
     async def _update(self, items: Sequence[_Item], deadline: Deadline) -> None:
