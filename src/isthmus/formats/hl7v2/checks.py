@@ -87,7 +87,7 @@ class Check(Struct, frozen=True):
         rule, encoding = self.rule, segment.encoding
         if rule.length and len(encoding.text(part)) > rule.length:
             found.append(self._say(segment, repetition, "length", f"shorten it to {rule.length} characters"))
-        if rule.codes and encoding.text(first(part, encoding)) not in rule.codes:
+        if rule.codes and encoding.text(part if self.at.delimits else first(part, encoding)) not in rule.codes:
             found.append(self._say(segment, repetition, "code-set", _codes(rule)))
         if rule.type:
             kind: str = rule.type if rule.type != "OBX-2" else encoding.text(first(segment.fields[2], encoding)).strip().upper()

@@ -38,7 +38,7 @@ class Contract:
         self.required = tuple(required)
         self.rules = tuple(rules)
         self.structure = structure
-        self._format = HL7V2 if zone == "UTC" else Hl7v2(ZoneInfo(zone))
+        self._format = HL7V2 if zone == "UTC" else Hl7v2(_zone(zone))
         self._structures = _structures(structure)
         self._checks: dict[str, list[Check]] = {}
         self._counts: list[Rule] = []
@@ -106,6 +106,13 @@ class Contract:
         structure = self._structures.get(kind) or self._structures.get("")
         if structure is not None:
             found.extend(structure.check(document.lines.names()))
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise Bug("zone", f"{name!r} is no time zone known here: write Europe/Zurich, or install tzdata") from None
 
 
 def _structures(structure: str | Mapping[str, str]) -> dict[str, Structure]:

@@ -15,7 +15,7 @@ _SHARED = frozenset((
 
 
 def kind(message_type: str, trigger: str, structure: str, event: str = "") -> str:
-    """Type and trigger as ``ADT^A03``; just the type where no trigger can be known; empty without a type.
+    """Type and trigger as ``ADT^A03``; just the type where no trigger can be known; empty where nothing is said.
 
     Senders leave the trigger out (``ORU^^ORU_R01``) or put the structure in place of the type (``ADT_A40``): then EVN-1
     (``event``) says it, or the structure does where only one trigger has it.
