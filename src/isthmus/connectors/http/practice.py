@@ -63,6 +63,7 @@ class PracticePortal:
         self.resources: dict[str, bytes] = {}
         self.port = 0
         self._peers: set[object] = set()
+        self._done: set[str] = set()
         self._deduplicates = deduplicates
         self.token = token
         self._context = context
@@ -125,8 +126,9 @@ class PracticePortal:
         return web.Response(status=404) if body is None else web.Response(body=body, content_type="application/json")
 
     def _act(self, received: Received) -> None:
-        if self._deduplicates and received.key and any(one.key == received.key for one in self.effects):
+        if self._deduplicates and received.key and received.key in self._done:
             return
+        self._done.add(received.key)
         self.effects.append(received)
         if received.method == "DELETE":
             self.resources.pop(received.path, None)
