@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+import uvloop
 
 from isthmus.connectors.http.client import HttpClient
 from isthmus.connectors.http.practice import PracticePortal, Respond
@@ -12,6 +14,11 @@ from isthmus.connectors.http.settings import HttpEndpoint
 from isthmus.connectors.http.words import Http
 from isthmus.connectors.suite import MARKER, Behaviour, Unlimited
 from isthmus.core import Delivery, derive_id
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Everything here runs on both loops: sites run on uvloop."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 class HttpStand:
