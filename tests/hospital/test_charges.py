@@ -36,6 +36,7 @@ def documents(run: DryRun) -> list[dict[str, Any]]:
         ("8", "1.00", "0.125", (1, 1)),  # an eighth of a unit of money cannot be invoiced
         ("0.5", "", "80", (0.5, 80)),
         ("1", "0", "", (1, 0)),  # free is a price
+        ("0", "30", "", (1, 30)),
         ("1", "1850.00", "1850.00", (1, 1850)),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,3 +98,20 @@ def test_every_version_is_read_alike(version: str, fixture: Path, plan: Callable
     assert [one.body for one in ours.plan.events if not one.type.startswith("order.")] == [
         one.body for one in theirs.plan.events if not one.type.startswith("order.")
     ]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3), max_leaves=5
+)
+GOOD = {"kind": "supply-use", "use": "U1", "ward": "W", "used_at": "2026-03-01T07:40:00+01:00"}
+ITEM = {"product": "GLV-M", "quantity": 2, "unit": "BOX"}
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    changes=st.dictionaries(st.sampled_from(["use", "ward", "used_at", "items", "more"]), JSON, max_size=2),
+    item=st.dictionaries(st.sampled_from(["product", "quantity", "unit", "lot"]), JSON, max_size=2),
+)
+def test_a_mutated_document_too(changes: dict[str, object], item: dict[str, object], plan: Callable[[bytes], DryRun]) -> None:
+    document = {**GOOD, "items": [ITEM, {**ITEM, **item}], **changes}
+    told_well(plan(json.dumps(document).encode()))

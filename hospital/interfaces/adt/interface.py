@@ -86,6 +86,7 @@ def transferred(message: Hl7) -> Iterator[Event]:
     yield PatientTransferred(
         encounter=encounter_of(message),
         patient=patient_of(message),
+        patient_class=patient_class_of(message),
         location=location_at(message, "PV1-3"),
         prior=location_at(message, "PV1-6"),
         at=moment_of(message, "EVN-6", "EVN-2"),
@@ -176,8 +177,9 @@ async def keep_bed(event: DischargeCancelled | TransferCancelled) -> AsyncIterat
 def _freed(event: PatientDischarged | PatientTransferred) -> Location | None:
     """The bed to be cleaned: none after a swap of beds, after a move within one bed, or where nobody had a bed at all."""
     if isinstance(event, PatientTransferred):
-        return None if event.swapped or event.prior == event.location else event.prior
-    bed = event.location
+        bed = None if event.swapped or event.prior == event.location else event.prior
+    else:
+        bed = event.location
     if bed is None or not (bed.bed or bed.room or event.patient_class in ("inpatient", "unknown")):
         return None
     return bed

@@ -98,6 +98,7 @@ def _swapped(message: Hl7) -> Iterator[Event]:
             yield PatientTransferred(
                 encounter=encounter,
                 patient=patient_of(group),
+                patient_class=patient_class_of(group),
                 location=location_at(group, "PV1-3"),
                 prior=location_at(group, "PV1-6"),
                 swapped=True,

@@ -80,6 +80,8 @@ def _read(group: Group, message: Hl7) -> Charge:
         quantity = Decimal(1)
     negative = any(one is not None and one < 0 for one in (quantity, total, each))
     by_sign: Direction = "credit" if negative else "charge"
+    if quantity == 0 and total is not None:
+        quantity = Decimal(1)  # an amount for nothing counted: the amount is meant
     if quantity == 0:
         raise Invalid("range", f"{group.where('FT1-10')}: send how many, or leave it empty for one")
     quantity, unit_price = _priced(code, abs(quantity), total, each)

@@ -50,6 +50,7 @@ class PatientTransferred(Event, frozen=True, kw_only=True):
 
     encounter: Identifier
     patient: Identifier
+    patient_class: PatientClass = "unknown"
     location: Location | None = None
     prior: Location | None = None
     swapped: bool = False
