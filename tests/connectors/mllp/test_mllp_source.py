@@ -164,6 +164,32 @@ async def test_too_large_is_answered_ar_and_the_connection_closed(listen: Listen
     assert listener.counts["too-large"] == 1
 
 
+async def test_the_answer_to_what_is_too_large_arrives_although_the_sender_goes_on_sending(listen: Listen, hand: Hand) -> None:
+    """Closed with bytes unread, TCP would reset the connection and the sender would never see the AR."""
+    listener = await listen(max_bytes=1_000)
+    for _ in range(5):
+        async with sender(listener) as ehr:
+            await ehr.send(frame(message(2, 5_000)))
+            await until(lambda: listener.counts["too-large"] > 0)
+            await ehr.send(frame(message(3, 500_000)))
+            assert read_acknowledgement(await ehr.hear() or b"").control_id == "C2"
+            assert await ehr.hear() is None
+        await until(lambda: listener.connections == 0)
+        listener.counts.clear()
+    assert hand.taken == []
+
+
+async def test_a_frame_without_end_is_cut_off(listen: Listen, hand: Hand) -> None:
+    listener = await listen(max_bytes=1_000)
+    async with sender(listener) as ehr:
+        with suppress(ConnectionError):
+            await ehr.send(b"\x0b" + b"x" * 100_000)
+            assert await ehr.hear() is None
+    await until(lambda: listener.connections == 0)
+    assert listener.counts["endless"] == 1
+    assert hand.taken == []
+
+
 async def test_paused_reads_nothing_and_loses_nothing(listen: Listen, hand: Hand) -> None:
     listener = await listen()
     async with sender(listener) as before:

@@ -17,6 +17,11 @@ from isthmus.core.ids import derive_id
 from isthmus.formats.hl7v2 import acknowledge
 from isthmus.formats.hl7v2.mllp import Decoder, Frame, Noise, frame
 
+_ENDLESS = 4
+"""Times the largest message after which a frame that still has not ended is cut off."""
+_LINGER = 2.0
+"""Seconds for which we read on after the last answer to a message that was too large."""
+
 
 class Shared(Struct, frozen=True, kw_only=True):
     """What all connections of one listener have in common."""
@@ -64,6 +69,8 @@ class Inlet(asyncio.Protocol):
         """The sender does not read its answers."""
         self._ending = False
         """Nothing more is taken; what was taken is answered, then the connection is closed."""
+        self._discarding = False
+        """Reads on and throws away: closed while bytes are unread, TCP would take the last answer back with a reset."""
 
     # ---- the protocol ------------------------------------------------------------------------------------------------------------
 
@@ -82,9 +89,10 @@ class Inlet(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._loop.time()
-        if self._transport is None or self._ending:
-            return  # not taken and not answered: the sender has to send it again
         shared = self._shared
+        if self._transport is None or self._ending:
+            shared.counts["not-taken"] += 1  # and not answered: the sender has to send it again
+            return
         for event in self._decoder.feed(data):
             if isinstance(event, Frame):
                 if event.flaw:
@@ -94,11 +102,15 @@ class Inlet(asyncio.Protocol):
                 shared.accept(shared.source, event.body, self._peer, slot)
             elif self._noise(event):
                 break
+        if self._decoder.pending > _ENDLESS * shared.settings.max_bytes:
+            shared.counts["endless"] += 1
+            self._transport.abort()
         self.regulate()
 
     def eof_received(self) -> bool:
         """A sender that has said all it has to say may still wait for its answers: half-closed, not gone."""
         self._ending = True
+        self._discarding = False
         self.flush()
         return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
 
@@ -138,9 +150,16 @@ class Inlet(asyncio.Protocol):
         if ready:
             transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
         if self._ending and not slots:
-            transport.close()
+            self._close(transport)
         elif not self._reading:
             self.regulate()
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        if self._discarding and transport.can_write_eof():
+            transport.write_eof()  # the peer sees the end after the answer; then it closes, or we do
+            self._loop.call_later(_LINGER, self._abandon)
+        else:
+            transport.close()
 
     def _noise(self, noise: Noise) -> bool:
         """Counted; True when nothing more is to be read from this connection."""
@@ -149,7 +168,7 @@ class Inlet(asyncio.Protocol):
             return False
         slot = _Slot(self)
         self._slots.append(slot)
-        self._ending = True
+        self._ending = self._discarding = True
         slot(self._too_large(noise.data), False)
         return True
 
@@ -168,7 +187,9 @@ class Inlet(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        read = not (self._ending or self._slow or self._shared.is_paused() or len(self._slots) >= self._shared.settings.max_unanswered)
+        read = self._discarding or not (
+            self._ending or self._slow or self._shared.is_paused() or len(self._slots) >= self._shared.settings.max_unanswered
+        )
         if read == self._reading or transport.is_closing():
             return
         self._reading = read
