@@ -11,7 +11,9 @@ from isthmus.formats.hl7v2 import HL7V2, Acknowledgement, Hl7, acknowledge, appl
 PID3 = Violation("PID-3[2].4", "required", "send a value here")
 
 
-def message(version: str = "2.5.1", accept: str = "", application: str = "", head: str = "MSH|^~\\&|LIS^1.2|LAB|EHR|HOSP|2024||ORU^R01^ORU_R01|C1|P") -> bytes:
+def message(
+    version: str = "2.5.1", accept: str = "", application: str = "", head: str = "MSH|^~\\&|LIS^1.2|LAB|EHR|HOSP|2024||ORU^R01^ORU_R01|C1|P"
+) -> bytes:
     return f"{head}|{version}|||{accept}|{application}\rPID|1\r".encode()
 
 
@@ -30,7 +32,9 @@ def test_the_plain_answer() -> None:
     assert answer(message()) == "MSH|^~\\&|EHR|HOSP|LIS^1.2|LAB|20240311093000||ACK^R01^ACK|R1|P|2.5.1\rMSA|AA|C1\r"
 
 
-@pytest.mark.parametrize(("verdict", "original", "enhanced"), [("accepted", "AA", "CA"), ("invalid", "AE", "CE"), ("refused", "AR", "CR"), ("busy", "AR", "CR")])
+@pytest.mark.parametrize(
+    ("verdict", "original", "enhanced"), [("accepted", "AA", "CA"), ("invalid", "AE", "CE"), ("refused", "AR", "CR"), ("busy", "AR", "CR")]
+)
 def test_the_mode_follows_msh_15_and_16(verdict: Verdict, original: str, enhanced: str) -> None:
     good = verdict == "accepted"
     assert code(message(), verdict) == original
@@ -49,7 +53,9 @@ def test_the_mode_follows_msh_15_and_16(verdict: Verdict, original: str, enhance
 
 
 def test_errors_since_v2_5_stand_in_err_segments() -> None:
-    found = answer(message(), "invalid", PID3, Violation("OBX[3]-5", "type", "write a number"), Violation("line 7", "line", "write it so", "warning"))
+    found = answer(
+        message(), "invalid", PID3, Violation("OBX[3]-5", "type", "write a number"), Violation("line 7", "line", "write it so", "warning")
+    )
     assert found.split("\r")[1:] == [
         "MSA|AE|C1|PID-3[2].4: send a value here",
         "ERR||PID^1^3^2^4|101^Required field missing^HL70357|E|required|||PID-3[2].4: send a value here",
@@ -61,7 +67,9 @@ def test_errors_since_v2_5_stand_in_err_segments() -> None:
 
 @pytest.mark.parametrize("version", ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.4^FRA"])
 def test_errors_before_v2_5_stand_in_err_1(version: str) -> None:
-    found = answer(message(version), "invalid", PID3, Violation("OBX[3]-5", "type", "write a number"), Violation("PV1", "required", "send it"))
+    found = answer(
+        message(version), "invalid", PID3, Violation("OBX[3]-5", "type", "write a number"), Violation("PV1", "required", "send it")
+    )
     assert found.split("\r")[1:] == [
         "MSA|AE|C1|PID-3[2].4: send a value here|||101^Required field missing^HL70357",
         "ERR|PID^1^3^101&Required field missing&HL70357~OBX^3^5^102&Data type error&HL70357~PV1^1^^101&Required field missing&HL70357",
@@ -174,7 +182,9 @@ def test_an_application_answers_whatever_the_mode() -> None:
         ),
         (
             "MSA|AE|C1\rERR||PID^1^5^2^1^3|102^bad|W||||call us\rERR||PV1^1",
-            Acknowledgement(code="AE", control_id="C1", own_id="R1", error_code="102", text="call us", location="PID-5[2].1.3", severity="W"),
+            Acknowledgement(
+                code="AE", control_id="C1", own_id="R1", error_code="102", text="call us", location="PID-5[2].1.3", severity="W"
+            ),
         ),
         ("MSA|AE|C1|x\rERR|||207", Acknowledgement(code="AE", control_id="C1", own_id="R1", error_code="207", text="x")),
     ],

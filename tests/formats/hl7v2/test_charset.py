@@ -27,7 +27,7 @@ def message(name: str | bytes, declared: str, codec: str = "utf-8") -> bytes:
         ("8859/5", "iso8859-5", "Иван"),
         ("8859/7", "iso8859-7", "Γιώργος"),
         ("8859/15", "iso8859-15", "œuvre €"),
-        ("WINDOWS-1252", "cp1252", "O’Brien"),
+        ("WINDOWS-1252", "cp1252", "O\u2019Brien"),
         ("GB 18030-2000", "gb18030", "王小明"),
         ("GB18030", "gb18030", "刘乾朤"),
         ("BIG-5", "big5", "許功蓋"),

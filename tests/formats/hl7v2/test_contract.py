@@ -35,10 +35,17 @@ def test_required_fields() -> None:
     good = ("PID|1||7||Doe^Jane", "PV1|1|I|||||||||||||||||V1")
     assert check(contract, *good) == []
     assert check(contract, "PID|1||7||Doe^Jane", "PV1|1") == [("PV1-19", "required", "error")]
-    assert check(contract, "PID|1||^^~||Doe") == [("PID-3", "required", "error"), ("PID-5.2", "required", "error"), ("PV1-19", "required", "error")]
+    assert check(contract, "PID|1||^^~||Doe") == [
+        ("PID-3", "required", "error"),
+        ("PID-5.2", "required", "error"),
+        ("PV1-19", "required", "error"),
+    ]
     assert check(Contract("ADT^A03", required=("PID-3",)), "PID|1||^^^H") == []  # valued, as §2.12.4 has it; PID-3.1 is another place
     assert check(Contract("ADT^A03", required=("PID-3.1",)), "PID|1||^^^H") == [("PID-3.1", "required", "error")]
-    assert check(Contract("ADT^A03", required=("PID-3.1", "PV1")), "PID|1") == [("PID-3.1", "required", "error"), ("PV1", "required", "error")]
+    assert check(Contract("ADT^A03", required=("PID-3.1", "PV1")), "PID|1") == [
+        ("PID-3.1", "required", "error"),
+        ("PV1", "required", "error"),
+    ]
     assert check(contract, 'PID|1||""||Doe^""', good[1]) == [("PID-3", "required", "error"), ("PID-5.2", "required", "error")]
     assert check(contract, "PID|1||7", "PID|2", good[1]) == [
         ("PID-5.2", "required", "error"), ("PID[2]-3", "required", "error"), ("PID[2]-5.2", "required", "error"),
@@ -47,7 +54,10 @@ def test_required_fields() -> None:
 
 def test_all_at_once_in_the_order_of_the_message() -> None:
     contract = Contract(
-        "ADT^A03", version="2.5.1", required=("PV1-19", "PID-3", "ZZZ-1"), rules=(rule("PID-8", codes="FM"), rule("MSH-3", length=0, codes=["X"]))
+        "ADT^A03",
+        version="2.5.1",
+        required=("PV1-19", "PID-3", "ZZZ-1"),
+        rules=(rule("PID-8", codes="FM"), rule("MSH-3", length=0, codes=["X"])),
     )
     found = check(contract, "PV1|1", "PID|1|||||||Q", head=HEAD.replace(b"2.5.1", b"2.3"))
     assert [where for where, _, _ in found] == ["MSH-3", "MSH-12", "PV1-19", "PID-3", "PID-8", "ZZZ-1"]
@@ -148,7 +158,18 @@ def test_no_value_of_the_message_is_told() -> None:
     )  # fmt: skip
     body = HEAD + "PID|1||||SECRET^SECRET||SECRET|SECRET~SECRET|SECRET\rNK1|SECRET\rXYZ|SECRET\r\nSECRET\rÄ".encode()
     found = contract.check(Hl7(body))
-    assert {one.rule for one in found} >= {"required", "version", "length", "type", "code-set", "cardinality", "usage", "structure", "line", "charset"}
+    assert {one.rule for one in found} >= {
+        "required",
+        "version",
+        "length",
+        "type",
+        "code-set",
+        "cardinality",
+        "usage",
+        "structure",
+        "line",
+        "charset",
+    }
     assert "SECRET" not in repr(found)
 
 

@@ -39,8 +39,8 @@ def test_what_the_standard_allows_is_read_without_a_word(head: bytes, delimiters
         (b"MSH|^~\\&amp;|", Delimiters()),
         (b"MSH|^~\\^|", Delimiters(subcomponent=b"")),
         (b"MSH|^~\\&#%|", Delimiters(truncation=b"#")),
-        ("MSH|^˜\\&|A|".encode(), Delimiters()),
-        ("MSH|^˜\\&|A|\rPID|1||1˜2".encode(), Delimiters(repetition="˜".encode())),
+        ("MSH|^\u02dc\\&|A|".encode(), Delimiters()),
+        ("MSH|^\u02dc\\&|A|\rPID|1||1\u02dc2".encode(), Delimiters(repetition="\u02dc".encode())),
         (b"MSH|^\x98\\&|A|\rPID|1||1\x982", Delimiters(repetition=b"\x98")),
     ],
 )

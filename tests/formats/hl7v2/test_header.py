@@ -89,7 +89,7 @@ def test_a_kind_without_components() -> None:
 def test_identifiers() -> None:
     document = Hl7(
         b"MSH|^~\\&|A|B|||2024||ADT^A40|C1|P|2.3\r"
-        b"PID|1||11^^^H~12^^^N~~\"\"|||||||||||||||ACC1\rMRG|13~14\rPV1|1" + b"|" * 18 + b"V1^5\r"
+        b'PID|1||11^^^H~12^^^N~~""|||||||||||||||ACC1\rMRG|13~14\rPV1|1' + b"|" * 18 + b"V1^5\r"
         b"PID|2||11\rMRG|15\rORC|RE|P1^LIS|F1\rOBR|1|P1|F2\rOBR|2||F3\rSCH|S1|S2\r"
     )  # fmt: skip
     assert HL7V2.identifiers(document) == (

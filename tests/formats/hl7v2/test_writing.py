@@ -48,7 +48,7 @@ def test_a_message_is_built_from_values() -> None:
         ("PID-5.2", "a^b", b"PID|1||1^^^H~2||Doe^a\\S\\b^&x"),
         ("PID-5.3.2", None, b"PID|1||1^^^H~2||Doe^John^&"),
         ("PID-5.3.1", "9", b"PID|1||1^^^H~2||Doe^John^9&x"),
-        ("PID-8", NULL, b"PID|1||1^^^H~2||Doe^John^&x|||\"\""),
+        ("PID-8", NULL, b'PID|1||1^^^H~2||Doe^John^&x|||""'),
         ("PID-1", 7, b"PID|7||1^^^H~2||Doe^John^&x"),
     ],
 )  # fmt: skip
@@ -67,7 +67,9 @@ def test_the_second_segment_of_a_name_is_changed() -> None:
     assert bytes(message.replace("MSH-3", "B").replace("MSH-5", "C")) == b"MSH|^~\\&|B||C\rOBX|1|ST\rOBX|2|ST\rOBX|3|ST"
 
 
-@pytest.mark.parametrize(("path", "why"), [("PV1-2", "no such segment"), ("PID", "name a field"), ("MSH-2", "delimiters"), ("PID[2]-3", "no such")])
+@pytest.mark.parametrize(
+    ("path", "why"), [("PV1-2", "no such segment"), ("PID", "name a field"), ("MSH-2", "delimiters"), ("PID[2]-3", "no such")]
+)
 def test_what_cannot_be_changed_is_our_bug(path: str, why: str) -> None:
     with pytest.raises(Bug, match=why):
         Hl7(b"MSH|^~\\&|A\rPID|1").replace(path, "x")
@@ -82,6 +84,10 @@ def test_delimiters_that_the_sender_does_not_have_are_not_invented() -> None:
 
 
 def test_a_message_of_another_charset_keeps_it() -> None:
+    plain = Hl7(b"MSH|^~\\&|A|B||||||||||||||8859/1\rPID|||1||M\r")
+    assert plain.replace("PID-5", "Ö")["PID-5"] == "Ö"
+    with pytest.raises(Bug, match="cannot be written in ascii"):
+        Hl7(b"MSH|^~\\&|A|B\rPID|||1||M\r").replace("PID-5", "Ö")
     for declared in ("8859/1", ""):
         line = f"MSH|^~\\&|A|B||||||||||||||{declared}\rPID|||1||"
         message = Hl7(f"{line}M\xe9\r".encode("latin-1"))

@@ -74,6 +74,12 @@ def settle(raw: bytes, declared: list[str]) -> tuple[bytes, Charset]:
     return raw, _transparent(raw, codec, named=bool(declared))
 
 
+def writable(declared: tuple[str, ...]) -> Charset:
+    """In what a message that is all ASCII so far may be written on."""
+    codec = next((codec for name in declared if (codec := codec_of(name)) not in ("", "ascii")), "ascii")
+    return ASCII if codec in _OPAQUE else Charset(codec, codec)
+
+
 def _opaque(raw: bytes, codec: str) -> tuple[bytes, Charset]:
     if codec in ("utf-16", "utf-32"):  # it is not, or it would not have been split into lines of ASCII
         return raw, Charset("utf-8", "utf-8", f"MSH-18 declares {codec.upper()}, but the bytes are not")

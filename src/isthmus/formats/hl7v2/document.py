@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from isthmus.core.contract import Violation
 from isthmus.core.failure import Invalid
-from isthmus.formats.hl7v2.charset import Charset, settle, wide
+from isthmus.formats.hl7v2.charset import Charset, settle, wide, writable
 from isthmus.formats.hl7v2.delimiters import read_delimiters
 from isthmus.formats.hl7v2.edit import replace
 from isthmus.formats.hl7v2.encoding import USUAL, Encoding
@@ -129,7 +129,10 @@ class Hl7(Group):
 
     def replace(self, path: str, value: Value) -> Hl7:
         """A new message with this field, repetition, component or sub-component changed and every other byte as it was."""
-        return Hl7(replace(self.raw, self.view, self.encoding, path, value), self._zone)
+        encoding = self.encoding
+        if encoding.codec == "ascii":  # so far; what its MSH-18 allows may be written into it
+            encoding = Encoding(encoding.delimiters, writable(self.values("MSH-18")))
+        return Hl7(replace(self.raw, self.view, encoding, path, value), self._zone)
 
     @classmethod
     def build(

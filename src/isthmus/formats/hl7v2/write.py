@@ -23,7 +23,7 @@ UTF8 = Encoding(STANDARD, Charset("utf-8", "utf-8"))
 
 def timestamp(at: dt.date) -> str:
     """As DTM: ``YYYYMMDD`` for a day, ``YYYYMMDDHHMMSS+ZZZZ`` for a point in time."""
-    return at.strftime("%Y%m%d%H%M%S%z" if isinstance(at, dt.datetime) else "%Y%m%d")
+    return f"{at.year:04d}" + at.strftime("%m%d%H%M%S%z" if isinstance(at, dt.datetime) else "%m%d")
 
 
 def write_atom(value: Atom, encoding: Encoding) -> bytes:
