@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -80,3 +81,31 @@ def test_a_failing_answer_closes_the_function_it_belongs_to() -> None:
     with pytest.raises(ConnectionError):
         asyncio.run(drive(asking(), down))
     assert closed == [True]
+
+
+def test_an_async_generator_whose_question_is_not_answered_ends_cleanly_inside_a_running_loop() -> None:
+    """Left half-running, it would be closed by the loop later, which fails up to Python 3.12."""
+    complaints: list[object] = []
+
+    async def asking() -> AsyncIterator[int]:
+        yield (await product("a")).id
+
+    def unanswered(_: Lookup[object]) -> object:
+        raise ConnectionError
+
+    async def unanswered_later(_: tuple[Lookup[object], ...]) -> tuple[object, ...]:
+        raise ConnectionError
+
+    async def inside() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        with pytest.raises(ConnectionError):
+            run(gather(asking()), unanswered)
+        with pytest.raises(ConnectionError):
+            await drive(gather(asking()), unanswered_later)
+        gc.collect()
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    asyncio.run(inside())
+    gc.collect()
+    assert complaints == []
