@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201, S311 - a script for people, its figures need no secrets
+# ruff: noqa: INP001, T201, S311, ARG002 - a script for people, its figures need no secrets
 """What the engine costs: the whole way of a message on a real journal, with an endpoint that answers at once.
 
     python bench/engine.py [--messages 20000] [--connections 64] [--patients 500] [--in-flight 16] [--journal sqlite|null] [--profile]
@@ -160,15 +160,15 @@ class Desk:
 
     async def close(self) -> None: ...
 
-    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:  # noqa: ARG002
+    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
         await asyncio.sleep(0)
         self.count += len(deliveries)
         return [OK] * len(deliveries)
 
-    async def check(self, delivery: Delivery, timeout: float) -> Outcome:  # noqa: ARG002
+    async def check(self, delivery: Delivery, timeout: float) -> Outcome:
         return OK
 
-    async def look(self, lookup: Any, timeout: float) -> object:  # noqa: ARG002
+    async def look(self, lookup: Any, timeout: float) -> object:
         raise NotImplementedError
 
     async def ping(self, timeout: float) -> None: ...
@@ -199,7 +199,7 @@ class NullJournal:
     async def untranslated(self, limit: int) -> Sequence[Message]:
         return [one for one, _ in zip(self._messages.values(), range(limit), strict=False)]
 
-    async def translated(self, results: Sequence[Translated], now: datetime) -> None:  # noqa: ARG002
+    async def translated(self, results: Sequence[Translated], now: datetime) -> None:
         await self._commit("translated")
         for one in results:
             del self._messages[one.message_id]
@@ -207,37 +207,37 @@ class NullJournal:
                 self._seq += 1
                 self._events.append((self._seq, event))
 
-    async def enrol(self, name: str, types: frozenset[str], *, start: str) -> Position:  # noqa: ARG002
+    async def enrol(self, name: str, types: frozenset[str], *, start: str) -> Position:
         return Position(subscription=name, cursor=0, waiting=0)
 
     async def positions(self) -> Sequence[Position]:
         return []
 
-    async def upcoming(self, name: str, limit: int) -> Sequence[Any]:  # noqa: ARG002
+    async def upcoming(self, name: str, limit: int) -> Sequence[Any]:
         return [one for (_, one), _ in zip(self._events, range(limit), strict=False)]
 
-    async def planned(self, name: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:  # noqa: ARG002
+    async def planned(self, name: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
         await self._commit("planned")
         for one in results:
             self._events.popleft()
             self._due.extend(one.deliveries)
 
-    async def claim(self, endpoint: str, limit: int, now: datetime, owner: str) -> Sequence[Claimed]:  # noqa: ARG002
+    async def claim(self, endpoint: str, limit: int, now: datetime, owner: str) -> Sequence[Claimed]:
         if not self._due:
             return []
         await self._commit("claim")
         return [Claimed(delivery=self._due.popleft(), created_at=now, attempt=1) for _ in range(min(limit, len(self._due)))]
 
-    async def settle(self, settlements: Sequence[Settlement], owner: str) -> None:  # noqa: ARG002
+    async def settle(self, settlements: Sequence[Settlement], owner: str) -> None:
         await self._commit("settle")
 
-    async def next_due(self, endpoint: str) -> datetime | None:  # noqa: ARG002
+    async def next_due(self, endpoint: str) -> datetime | None:
         return None
 
     async def owners(self) -> Sequence[str]:
         return []
 
-    async def release(self, owner: str, now: datetime) -> int:  # noqa: ARG002
+    async def release(self, owner: str, now: datetime) -> int:
         return 0
 
 

@@ -22,7 +22,7 @@ from isthmus.connectors.port import Accept
 from isthmus.core import Delivery, Outcome, Retry, Site, Unknown
 from isthmus.engine.clock import SystemClock
 from isthmus.engine.engine import Engine
-from isthmus.engine.lifeline import node_name, nobody_else
+from isthmus.engine.lifeline import nobody_else, node_name
 from isthmus.engine.telemetry import ClaimsReleased, EngineFailed, Notice
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite import SqliteJournal

@@ -9,7 +9,9 @@ import random
 import signal
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import pytest
 from engine.house import say
@@ -32,7 +34,7 @@ class Ward:
         self.port = 0
         self._open = 0
 
-    async def __aenter__(self) -> Ward:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -40,6 +42,10 @@ class Ward:
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
         await reached(lambda: not self._open)
+
+    async def more(self, effects: int) -> None:
+        goal = len(self.effects) + effects
+        await reached(lambda: len(self.effects) >= goal)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open += 1
@@ -141,7 +147,7 @@ async def test_a_node_that_is_killed_again_and_again_loses_doubles_and_disorders
         senders = [asyncio.create_task(sender(number, node, acknowledged, repeated)) for number in range(CONNECTIONS)]
         for kill in range(KILLS):
             # not before it has worked for a while, at a moment that nobody chose
-            await reached(lambda goal=len(ward.effects) + 20: len(ward.effects) >= goal or all(one.done() for one in senders))
+            await ward.more(20)
             await asyncio.sleep(rng.uniform(0.0, 0.1))
             assert not all(one.done() for one in senders), f"kill {kill} came when all was over: the drill did not hurt"
             await node.kill()
@@ -165,7 +171,7 @@ async def test_a_node_that_is_killed_again_and_again_loses_doubles_and_disorders
         assert max(repeated.values()) > 1, "some had to be said again, or the drill did not hurt"
 
 
-async def reached(condition: object, timeout: float = 60.0) -> None:
+async def reached(condition: Callable[[], bool], timeout: float = 60.0) -> None:
     async with asyncio.timeout(timeout):
-        while not condition():  # type: ignore[operator]
+        while not condition():
             await asyncio.sleep(0.005)

@@ -32,8 +32,8 @@ from isthmus.journals.port import Journal, Planned, Story, Translated
 Which = Literal["recorded", "fresh"]
 """recorded: questions get the answers of then, new ones are asked · fresh: all are asked anew."""
 
-_WAITING = {"due": "waiting", "sending": "waiting", "unknown": "waiting"}
-"""States between which a delivery moves by itself while a person reads a preview."""
+_UNFINISHED = dict.fromkeys(("due", "sending", "unknown", "dead"), "unfinished")
+"""States among which a delivery moves by itself while a person reads a preview; a reprocess treats them alike."""
 
 
 class Replay:
@@ -179,10 +179,10 @@ class _Remembering:
 
 
 def _digest(story: Story) -> str:
-    """Of what a preview was compared with. Waiting deliveries move among themselves while a person reads: that is no change."""
+    """Of what a preview was compared with. Unfinished deliveries move while a person reads: no change."""
     parts: list[str | bytes] = [story.message.state]
     for event in story.events:
         parts += [event.id, event.body]
     for delivery in sorted(story.deliveries, key=lambda one: one.id):
-        parts += [delivery.id, _WAITING.get(delivery.state, delivery.state)]
+        parts += [delivery.id, _UNFINISHED.get(delivery.state, delivery.state)]
     return derive_id("preview", *parts)
