@@ -14,7 +14,8 @@ _CLASSES: dict[str, PatientClass] = {
     "B": "obstetrics",
     "N": "newborn",
 }
-"""HL7 table 0004."""
+_CLASSES |= {word.upper(): word for word in _CLASSES.values()}
+"""HL7 table 0004; some senders write the words."""
 
 
 def location_at(group: Group, place: str) -> Location | None:

@@ -92,3 +92,11 @@ def test_an_order_and_its_cancellation_have_control_ids_of_their_own(plan: Calla
     order, cancelled = plan(fixture("order")), plan(fixture("order-cancelled"))
     assert not keys(order, endpoint="lab") & keys(cancelled, endpoint="lab")
     assert order.plan.deliveries[0].ordering_key == cancelled.plan.deliveries[0].ordering_key, "the cancellation leaves after the order"
+
+
+def test_a_series_under_one_number_hides_nothing(plan: Callable[[str], DryRun]) -> None:
+    """Two examinations of one message are two reports, not two versions of one."""
+    head = "MSH|^~\\&|LIS|N|||20260301||ORU^R01|1|P|2.5.1\nPID|1||P1\n"
+    run = plan(head + "OBR|1||F1|GLU\nOBX|1|NM|GLU||5\nOBR|2||F1|GLU\nOBX|1|NM|GLU||7\nOBR|3||F1|GLU\nOBX|1|NM|GLU||7")
+    assert [one.key.rpartition("/")[0] for one in run.plan.events] == ["F1/GLU", "F1/GLU#2", "F1/GLU#3"]
+    assert len(keys(run, endpoint="portal")) == 3

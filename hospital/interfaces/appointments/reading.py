@@ -18,7 +18,18 @@ from ...moments import moment_of
 _STARTS = ("SCH-11.4", "TQ1-7", "AIS-4", "AIL-6", "AIG-8", "AIP-6")
 _ENDS = ("SCH-11.5", "TQ1-8")
 _DURATIONS = (("SCH-11.3", ""), ("AIS-7", "AIS-8"), ("AIL-9", "AIL-10"), ("AIG-11", "AIG-12"), ("AIP-9", "AIP-10"), ("SCH-9", "SCH-10"))
-_MINUTES = {"s": 1 / 60, "sec": 1 / 60, "h": 60.0, "hr": 60.0, "hour": 60.0, "hours": 60.0, "d": 1440.0, "day": 1440.0}
+_MINUTES = {
+    "s": 1 / 60,
+    "sec": 1 / 60,
+    "secs": 1 / 60,
+    "h": 60.0,
+    "hr": 60.0,
+    "hrs": 60.0,
+    "hour": 60.0,
+    "hours": 60.0,
+    "d": 1440.0,
+    "day": 1440.0,
+}
 _USUAL = timedelta(minutes=30)
 _LONGEST = timedelta(days=31)
 

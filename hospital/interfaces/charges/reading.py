@@ -23,12 +23,16 @@ _DIRECTIONS: dict[str, Direction | Literal["by sign"]] = {
     "": "charge",
     "CG": "charge",
     "CHG": "charge",
+    "CHARGE": "charge",
+    "DEBIT": "charge",
     "CR": "credit",
     "CD": "credit",
     "CRD": "credit",
+    "CREDIT": "credit",
     "AJ": "by sign",
     "CO": "payment",
     "PY": "payment",
+    "PAYMENT": "payment",
 }
 """FT1-6 (HL7 table 0017: AJ, CD, CG, CO, PY), and how senders write it besides."""
 

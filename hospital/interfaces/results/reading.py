@@ -46,18 +46,17 @@ class Report(Struct):
 
 
 def reports_of(message: Hl7) -> tuple[ResultReported, ...]:
-    """Every examination as an event; two that nothing tells apart are counted."""
+    """Every examination as an event; of several under one number and code the second is ``…#2``, so that none hides another."""
     patient, encounter = patient_of(message), find_encounter(message)
-    found: dict[tuple[str, str], ResultReported] = {}
+    found: list[ResultReported] = []
+    seen: dict[str, int] = {}
     for report in _reports(message):
         one = _event(report, message, patient, encounter)
-        same = sum(1 for known, version in found if known.partition("#")[0] == one.report and version == one.version)
-        if same:
-            one = structs.replace(one, report=f"{one.report}#{same + 1}")
-        found[one.report, one.version] = one
+        seen[one.report] = number = seen.get(one.report, 0) + 1
+        found.append(structs.replace(one, report=f"{one.report}#{number}") if number > 1 else one)
     if not found:
         raise Invalid("required", "OBR: send the examination that is reported")
-    return tuple(found.values())
+    return tuple(found)
 
 
 def _reports(message: Hl7) -> Iterator[Report]:
