@@ -88,7 +88,7 @@ _FAULTS: dict[str, type[Failure]] = {"Transient": Transient, "Rejected": Rejecte
 
 def socket_path(data: Path) -> Path:
     """Where the socket is: in the data folder, or, where that path is too long for a socket, in a private folder beside ``/tmp``."""
-    path = data / "control.sock"
+    path = data / "var" / "control.sock"
     if len(os.fsencode(path)) <= _PATH_LIMIT:
         return path
     name = hashlib.blake2b(os.fsencode(data), digest_size=8).hexdigest()
@@ -133,9 +133,7 @@ class ControlServer:
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # the caller is gone, and sees by the missing reply that it does not know the outcome
         finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+            await _close(writer)
 
     async def _reply(self, body: bytes) -> Done | Refused:
         try:
@@ -160,7 +158,7 @@ async def ask(path: Path, request: Request) -> Sequence[str] | None:
     except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
         raise Transient("no-reply", "the running engine did not answer: look with `isthmus show` whether it has acted") from error
     finally:
-        writer.close()
+        await _close(writer)
     if isinstance(reply, Refused):
         raise _FAULTS.get(reply.fault, Rejected)(reply.code, reply.detail)
     return reply.ids
@@ -172,8 +170,14 @@ async def running(path: Path) -> bool:
         _, writer = await asyncio.open_unix_connection(path)
     except OSError:
         return False
-    writer.close()
+    await _close(writer)
     return True
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def _caller(writer: asyncio.StreamWriter) -> int | None:

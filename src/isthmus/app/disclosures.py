@@ -21,7 +21,7 @@ class Disclosure(Struct, frozen=True, kw_only=True):
 
 def disclosures_file(data: Path) -> Path:
     """Where they are kept."""
-    return data / "disclosures.jsonl"
+    return data / "var" / "disclosures.jsonl"
 
 
 def note(data: Path, disclosure: Disclosure) -> None:

@@ -38,6 +38,8 @@ def carry_out(
     if bool(args.ids) == args.dead:
         raise CommandError("say which deliveries: their ids, or --dead", "isthmus dead lists them")
     chosen = loop.run(_chosen(config, args))
+    if not chosen:
+        terminal.note("none of these is dead" if args.ids else "nothing is dead")
     if args.dead and chosen and not args.yes and not terminal.confirm(f"{len(chosen)} deliveries will be {done}. Go on?"):
         raise CommandError("not done", "--yes does not ask", exit=Exit.DECLINED)
     acted = loop.run(_act(config, chosen, request, terminal))

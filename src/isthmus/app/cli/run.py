@@ -3,7 +3,8 @@
 On a terminal a live summary is shown; in a pipe, one line every few seconds. The first Ctrl-C takes nothing more and works off what
 can be; the second ends at once. Either way nothing is lost: what is not delivered goes on at the next start.
 
-Exit code 0 when it was drained and the sheet balances; 1 when it does not balance; 3 when a port is taken or the journal away.
+Exit code 0 when the sheet balances; 1 when it does not; 2 when the site is not sound, a port is taken or the journal in use; 3 when
+the journal is away.
 """
 
 from __future__ import annotations
