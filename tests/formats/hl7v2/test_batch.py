@@ -92,6 +92,12 @@ def test_prose_around_messages_is_told_with_its_line() -> None:
     assert "Monday" not in repr(found.violations)
 
 
+def test_a_title_before_each_message_is_part_of_none() -> None:
+    found = take_apart(b"Message 1\n" + A + b"Message 2\n" + B + b"The end\n")
+    assert found.messages == (A, B)
+    assert told(found) == [("line 1", "text"), ("line 4", "text"), ("line 7", "text")]
+
+
 def test_a_comment_between_messages_is_no_note_of_the_patient() -> None:
     found = take_apart(A + b"---- second ----\r\n" + B)
     assert found.messages == (A, B)

@@ -119,16 +119,26 @@ def test_11_an_empty_line_inside_a_field_too() -> None:
     assert (message["OBX-5"], message["OBX-11"]) == ("first\n\nthird", "F")
 
 
-def test_12_prose_after_an_empty_line_belongs_to_no_segment() -> None:
-    message = Hl7((HEAD + "PID|1||7|F\n\nThe next segment is new:\nPV1|1|I\n").encode())
+@pytest.mark.parametrize("blank", ["", "\n"])
+def test_12_prose_between_segments_belongs_to_none(blank: str) -> None:
+    message = Hl7((HEAD + f"PID|1||7|F\n{blank}The next segment is new:\nPV1|1|I\n").encode())
     assert (message["PID-4"], message["PV1-2"]) == ("F", "I")
-    assert told(message) == [("line 4", "line", "warning")]
+    assert [(rule, severity) for _, rule, severity in told(message)] == [("line", "warning")]
+    assert "was not read" in message.oddities()[0].cure
 
 
-def test_12_prose_directly_after_a_segment_cannot_be_told_from_a_broken_field() -> None:
-    message = Hl7((HEAD + "NTE|1||see below\nnot fasting\nPV1|1|I\n").encode())
-    assert (message["NTE-3"], message["PV1-2"]) == ("see below\nnot fasting", "I")
-    assert told(message) == [("line 3", "line", "warning")]
+def test_12_a_line_after_a_note_is_part_of_the_note() -> None:
+    message = Hl7((HEAD + "NTE|1||see below\nnot fasting\nPV1|1|I\nZZZ|any\nthing\n").encode())
+    assert (message["NTE-3"], message["PV1-2"], message["ZZZ-1"]) == ("see below\nnot fasting", "I", "any\nthing")
+    assert told(message) == [("line 3", "line", "warning"), ("line 6", "line", "warning")]
+
+
+def test_12_prose_after_a_finished_result_is_not_part_of_it() -> None:
+    message = Hl7(
+        (HEAD + "OBX|1|NM|K||4.2|||||F\nwhat follows is from the other laboratory\nOBX|2|TX|T||see\nbelow\n\nSigned by nobody\n").encode()
+    )
+    assert (message["OBX-10"], message["OBX[2]-5"]) == ("F", "see\nbelow")
+    assert [where for where, _, _ in told(message)] == ["line 3", "line 5", "line 7"]
 
 
 def test_13_bytes_beyond_ascii_without_a_charset_are_utf_8() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,8 +15,6 @@ from isthmus.formats.hl7v2.delimiters import Delimiters, read_delimiters
 from isthmus.formats.hl7v2.encoding import Encoding
 from isthmus.formats.hl7v2.escape import escapes
 from isthmus.formats.hl7v2.mllp import Decoder, Frame, Noise, frame
-import contextlib
-import itertools
 
 NASTY = st.sampled_from([
     b"|", b"^", b"~", b"\\", b"&", b"\r", b"\n", b"\r\n", b"\x0b", b"\x1c", b"\x1c\r", b"\x1b$B", b"\x00", b"\xff", b"\xe9", "é".encode(),

@@ -19,7 +19,6 @@ What = Literal["message", "FHS", "BHS", "BTS", "FTS", "framing", "blank", "text"
 _START = re.compile(rb"(MSH|FHS|BHS|BTS|FTS)(?=[^0-9A-Za-z\s]|[ \t]*(?:[\r\n\x1c]|\Z))")
 _BETWEEN = re.compile(rb"(\x1c\r?|\x0b)|((?:[ \t\r\n\x00\x1a]|\xef\xbb\xbf)+)|[^\x0b\x1c]+")
 _LINE_END = re.compile(rb"\r\n|\r|\n|")
-_EMPTY_LINE = re.compile(rb"(?:\r\n|\r(?!\n)|\n)[ \t]*[\r\n]")
 _STOP = re.compile(rb"[\r\n\x1c]")
 _COMMENT = (b"#", b"//", b"--", b"==", b"**", b"<!--", b";")
 _BOM = b"\xef\xbb\xbf"
@@ -117,7 +116,8 @@ def _message_end(data: bytes, start: int, limit: int) -> int:
         return closed
     opened = data.find(b"\x0b", start, limit)  # the frame of the next message
     body = data[start : limit if opened < 0 else opened].rstrip(b" \t\r\n\x00\x1a").removesuffix(_BOM).rstrip(b" \t\r\n\x00\x1a")
-    if _EMPTY_LINE.search(body):  # prose may follow the last segment
+    last = body[max(body.rfind(b"\r"), body.rfind(b"\n")) + 1 :]
+    if not begins_segment(last, body[3:4]):  # prose may follow the last segment
         spans, _ = segment_spans(body, body[3:4])
         body = body[: spans[-1][1]] if spans else body
     while (cut := max(body.rfind(b"\r"), body.rfind(b"\n"))) >= 0 and body[cut + 1 :].startswith(_COMMENT):

@@ -3,20 +3,25 @@
 The standard ends a segment with CR and nothing else (HL7 v2.5.1 §2.6); senders also write LF and CRLF, and mix them. So any of these
 begins a new line, and a line is a segment when it begins with a segment's name and a field separator. A line that does not:
 
-- goes on with the segment before it (a line break inside a field), with the line break kept in the field's text;
-- belongs to nothing when a blank line stands before it and it holds no field separator (prose between segments).
+- goes on with the segment before it, with the line break kept in the field's text, if it or a line that follows it before the next
+  segment holds a field separator (a field broken in the middle), or if that segment ends in a field for narrative (NTE-3, OBX-5);
+- belongs to nothing otherwise: prose between segments.
 
-Both are told as warnings.
+All are told as warnings.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from isthmus.core.contract import Violation
 
 _NAME = re.compile(rb"[A-Z][A-Z0-9]{2}")
+_NARRATIVE = {b"NTE": 3, b"OBX": 5, b"AL1": 5, b"IAM": 5, b"DG1": 4, b"OBR": 13, b"MSA": 3}
+"""Fields that hold sentences; a line that follows one which is the last of its segment belongs to it. Z segments may hold any."""
 _SAID = 20  # of such lines; who sends a letter as a message need not be told of each line
 
 
@@ -77,10 +82,21 @@ def _are_keys(keys: frozenset[bytes], separator: bytes) -> bool:
     return all(key[3:] == separator and _NAME.fullmatch(key[:3]) is not None for key in keys)
 
 
+class _Loose(NamedTuple):
+    """A line that begins no segment."""
+
+    number: int
+    end: int
+    separated: bool
+    """It holds a field separator."""
+    after_blank: bool
+
+
 def segment_spans(view: bytes, separator: bytes) -> tuple[list[tuple[int, int]], list[Violation]]:
     """Where each segment begins and ends (its terminator not included), and what is odd."""
     spans: list[tuple[int, int]] = []
     odd: list[Violation] = []
+    loose: list[_Loose] = []
     position, blank = 0, False
     for number, line in enumerate(view.splitlines(keepends=True), 1):
         content = line.rstrip(b"\r\n")
@@ -89,18 +105,35 @@ def segment_spans(view: bytes, separator: bytes) -> tuple[list[tuple[int, int]],
         if not content.strip(b" \t\x00\x0b\x1a\x1c"):
             blank = True
             continue
-        if begins_segment(content.lstrip(b" \t"), separator):
+        if begins_segment(view[start:end], separator):
+            odd += _attach(view, separator, spans, loose)
+            loose = []
             spans.append((start, end))
-        elif not spans or (blank and separator not in content):
-            odd.append(
-                Violation(f"line {number}", "line", "begin each line with a segment's name; this one belongs to no segment", "warning")
-            )
         else:
-            spans[-1] = (spans[-1][0], end)
-            cure = "write line breaks inside a field as \\.br\\; this line was read as part of the segment before it"
-            odd.append(Violation(f"line {number}", "line", cure, "warning"))
+            loose.append(_Loose(number, end, separator in content, blank))
         blank = False
+    odd += _attach(view, separator, spans, loose)
     return spans, odd
+
+
+def _attach(view: bytes, separator: bytes, spans: list[tuple[int, int]], loose: list[_Loose]) -> Iterator[Violation]:
+    """Lengthen the last span by the loose lines after it that belong to it."""
+    broken = max((index for index, line in enumerate(loose) if line.separated), default=-1) + 1 if spans else 0
+    if broken:
+        spans[-1] = (spans[-1][0], loose[broken - 1].end)
+    belongs = bool(spans) and _ends_in_narrative(view[slice(*spans[-1])], separator)
+    for index, line in enumerate(loose):
+        belongs = belongs and not (index >= broken and line.after_blank)
+        if index < broken or belongs:
+            spans[-1] = (spans[-1][0], max(line.end, spans[-1][1]))
+            cure = "write line breaks inside a field as \\.br\\; this line was read as part of the segment before it"
+        else:
+            cure = "begin each line with a segment's name; this one belongs to no segment and was not read"
+        yield Violation(f"line {line.number}", "line", cure, "warning")
+
+
+def _ends_in_narrative(segment: bytes, separator: bytes) -> bool:
+    return segment[:1] == b"Z" or segment.count(separator) == _NARRATIVE.get(segment[:3])
 
 
 def begins_segment(line: bytes, separator: bytes) -> bool:
