@@ -28,6 +28,10 @@ class Proxy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def listening(self) -> bool:
+        return self._runner is not None
+
     def plan(self, wrong: Wrong, needle: str, times: int = 1) -> None:
         """What happens to the next calls that hold these words, in their path or as an XML-RPC argument."""
         self._plans.append((wrong, needle.encode(), [times]))

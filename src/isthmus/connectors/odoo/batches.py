@@ -61,9 +61,9 @@ class Batches:
 
 def _parts(batch: list[T], suspects: tuple[int, ...]) -> list[list[T]]:
     """The parts in which a refused batch is tried again, last one first."""
-    alone = [index for index in suspects if index < len(batch)]
+    alone = sorted({index for index in suspects if index < len(batch)})
     if not alone or 2 * len(alone) > len(batch):
         half = len(batch) // 2
         return [batch[half:], batch[:half]]
-    rest = [item for index, item in enumerate(batch) if index not in set(alone)]
+    rest = [item for index, item in enumerate(batch) if index not in alone]
     return [*([batch[index]] for index in alone), rest]

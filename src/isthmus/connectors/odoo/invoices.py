@@ -54,13 +54,13 @@ class Invoices:
         """Give each an outcome; no two have the same key."""
         ready = await self._prepare(works, deadline, make=True)
         await self._make(ready, deadline)
-        states = await self._read(ready, deadline)
+        states = await self._read(ready, deadline, written=True)
         if gone := [work for work in open_ones(ready) if work not in states]:
             for work in gone:
                 self._references.forget(_MODEL, work.xml_id)
                 work.id = 0
             await self._make(gone, deadline)
-            states |= await self._read(gone, deadline)
+            states |= await self._read(gone, deadline, written=True)
         drafts = [work for work in open_ones(ready) if self._judge(work, states.get(work), unchanged=True)]
         await self._post(drafts, deadline)
 
@@ -111,7 +111,7 @@ class Invoices:
         )
         return {row["id"]: ",".join(map(str, row["taxes_id"])) for row in rows}
 
-    async def _read(self, works: Sequence[Work[Invoice]], deadline: Deadline) -> dict[Work[Invoice], _State]:
+    async def _read(self, works: Sequence[Work[Invoice]], deadline: Deadline, *, written: bool = False) -> dict[Work[Invoice], _State]:
         found: dict[Work[Invoice], _State] = {}
 
         async def read(batch: Sequence[Work[Invoice]]) -> None:
@@ -131,7 +131,8 @@ class Invoices:
             by_id = {head["id"]: _State(head, by_move[head["id"]]) for head in heads}
             found.update((work, by_id[work.id]) for work in batch if work.id in by_id)
 
-        fail_all(await self._batches.run([work for work in open_ones(works) if work.id], read))
+        for work, fault in await self._batches.run([work for work in open_ones(works) if work.id], read):
+            work.fail(fault, written=written)
         return found
 
     def _judge(self, work: Work[Invoice], state: _State | None, *, unchanged: bool) -> bool:
@@ -153,7 +154,7 @@ class Invoices:
             await self._session.write(_MODEL, "action_post", deadline, [work.id for work in batch])
 
         failed = dict(await self._batches.run(works, post))
-        after = await self._read(works, deadline)
+        after = await self._read(works, deadline, written=True)
         for work in open_ones(works):
             state = after.get(work)
             if state is not None and state.state == "draft":

@@ -54,12 +54,12 @@ class Movements:
         """Give each an outcome; no two have the same key."""
         ready = await self._prepare(works, deadline, make=True)
         await self._make(ready, deadline)
-        states = await self._read(ready, deadline)
+        states = await self._read(ready, deadline, written=True)
         if gone := [work for work in open_ones(ready) if work not in states]:
             for work in gone:
                 self._references.forget(_MODEL, work.xml_id)
             await self._make(gone, deadline)
-            states |= await self._read(gone, deadline)
+            states |= await self._read(gone, deadline, written=True)
         waiting = [work for work in open_ones(ready) if self._judge(work, states.get(work), unchanged=True)]
         await self._finish(waiting, states, deadline)
 
@@ -119,7 +119,7 @@ class Movements:
         columns = tuple(rows[0])
         return Loadable(work, _MODEL, columns, [[row.get(column, "") for column in columns] for row in rows])
 
-    async def _read(self, works: Sequence[Work[Movement]], deadline: Deadline) -> dict[Work[Movement], _State]:
+    async def _read(self, works: Sequence[Work[Movement]], deadline: Deadline, *, written: bool = False) -> dict[Work[Movement], _State]:
         found: dict[Work[Movement], _State] = {}
         done = await self._warehouse.done_field(deadline)
 
@@ -134,7 +134,8 @@ class Movements:
             by_id = {head["id"]: _State(head["state"], by_picking[head["id"]]) for head in heads}
             found.update((work, by_id[work.id]) for work in batch if work.id in by_id)
 
-        fail_all(await self._batches.run([work for work in open_ones(works) if work.id], read))
+        for work, fault in await self._batches.run([work for work in open_ones(works) if work.id], read):
+            work.fail(fault, written=written)
         return found
 
     def _judge(self, work: Work[Movement], state: _State | None, *, unchanged: bool) -> bool:
@@ -163,7 +164,7 @@ class Movements:
             failed |= dict(await self._batches.run([work for work in waiting if states[work].state in wanted], act))
             waiting = [work for work in waiting if work not in failed]
         failed |= dict(await self._batches.run(waiting, lambda batch: self._validate(batch, states, deadline)))
-        after = await self._read(works, deadline)
+        after = await self._read(works, deadline, written=True)
         for work in open_ones(works):
             state = after.get(work)
             if state is not None and state.state not in ("done", "cancel"):

@@ -119,7 +119,7 @@ class Records:
         row.item.loaded = True
         self._references.remember(row.model, row.item.work.xml_id, id)
 
-    async def _read(self, model: str, items: Iterable[_Item], deadline: Deadline) -> dict[_Item, dict[str, Any]]:
+    async def _read(self, model: str, items: Iterable[_Item], deadline: Deadline, *, written: bool = False) -> dict[_Item, dict[str, Any]]:
         """What Odoo holds now, of those that are there."""
         waiting = [item for item in items if item.work.outcome is None and item.work.id]
         found: dict[_Item, dict[str, Any]] = {}
@@ -131,7 +131,8 @@ class Records:
             rows = {row["id"]: row for row in answer}
             found.update((item, rows[item.work.id]) for item in batch if item.work.id in rows)
 
-        fail_all((item.work, fault) for item, fault in await self._batches.run(waiting, read))
+        for item, fault in await self._batches.run(waiting, read):
+            item.work.fail(fault, written=written or item.loaded)
         return found
 
     async def _write(self, model: str, pairs: Sequence[tuple[_Item, dict[str, Any]]], deadline: Deadline) -> None:
@@ -145,7 +146,7 @@ class Records:
         await self._update([item for item, (_, differing) in changed.items() if not _empty_sets(item) >= differing], deadline)
         for item, (_, differing) in changed.items():
             await self._clear(item, _empty_sets(item) & differing, deadline)
-        after = await self._read(model, changed, deadline)
+        after = await self._read(model, changed, deadline, written=True)
         for item, (before, differing) in changed.items():
             if item.work.outcome is None:
                 actual = after.get(item, {})

@@ -9,7 +9,7 @@ from isthmus.connectors.odoo.faults import Fault
 from isthmus.connectors.odoo.operations import Operation
 from isthmus.connectors.odoo.values import Link, external_id
 from isthmus.core.ids import derive_id
-from isthmus.core.outcome import Delivered, Outcome, Receipt
+from isthmus.core.outcome import Delivered, Outcome, Receipt, Unknown
 
 A_co = TypeVar("A_co", bound=Operation, covariant=True)
 
@@ -27,8 +27,10 @@ class Work(Generic[A_co]):
         self.id = 0
         self.outcome: Outcome | None = None
 
-    def fail(self, fault: Fault) -> None:
-        self.outcome = fault.outcome
+    def fail(self, fault: Fault, *, written: bool = False) -> None:
+        """``written``: something was written before this, so that nothing can be said to have had no effect."""
+        unread = written and fault.verdict == "retry"
+        self.outcome = Unknown(fault.code, fault.detail) if unread else fault.outcome
 
     def deliver(self, code: str, *, unchanged: bool = False, id: int = 0) -> None:
         """Settled: the state that was read back says so."""

@@ -45,8 +45,8 @@ class XmlRpc:
                 "common", "authenticate", (settings.database, settings.user, settings.key, {}), timeout, "authenticate"
             )
         except Fault as fault:
-            if fault.verdict == "reject":  # its fault for an unknown database is a bare error of PostgreSQL
-                raise Fault("retry", "no-database", "authenticate: no such database? See 'database'") from None
+            if fault.code in ("not-understood", "database-lost"):  # what it says of an unknown database is a bare error of PostgreSQL
+                raise Fault("retry", "no-database", "authenticate: there is no such database, or it is not up; see 'database'") from None
             raise Fault("retry", fault.code, fault.detail, after=fault.after) from None
         if not isinstance(uid, int) or not uid:
             raise by_name("AccessDenied", "authenticate")

@@ -134,7 +134,7 @@ class PracticeOdoo:
                 "protocol_version": 1,
             }
         if params[0] != self.database:
-            raise OdooError("builtins.ValueError", f'database "{params[0]}" does not exist')
+            raise OdooError("psycopg2.OperationalError", f'FATAL:  database "{params[0]}" does not exist')
         if (service, method) == ("common", "authenticate"):
             _, login, key, _ = params
             return next((one.id for one in self._users if (one.login, one.key) == (login, key)), False)
