@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from engine.house import CARE, OK, Desk, House, Said, TinyContract, say, saying
 
-from isthmus.core import Bug, Event, Interface, Transient
+from isthmus.core import Bug, Event, Interface, Receipt, Transient
 from isthmus.core.events import DeliveryAcknowledged
 from isthmus.engine import telemetry
 from isthmus.engine.clock import FakeClock
@@ -34,11 +34,11 @@ async def test_what_a_dead_process_was_sending_is_checked_before_it_is_sent() ->
     house = House(journal=journal, desks={"ward": dead}, node="dead")
     await house.engine.start()
     await house.say(say(1), say(2, patient="p2"))
-    assert await journal.owners() == ["dead"]
+    assert await journal.owners() == ["dead/ward"]
     await house.engine._supervisor.stop()  # as if it had been killed: nothing is handed back
     alive = Desk(check=lambda _: OK)
     async with House(journal=journal, desks={"ward": alive}, node="alive", clock=house.clock) as second:
-        assert [(one.owner, one.claims) for one in second.told(ClaimsReleased)] == [("dead", 2)]
+        assert [(one.owner, one.claims) for one in second.told(ClaimsReleased)] == [("dead/ward", 2)]
         assert {one.key for one in alive.checked} == {"1", "2"}
         assert alive.sent == []
 
@@ -53,7 +53,7 @@ async def test_a_process_that_dies_later_is_noticed() -> None:
         await other.engine.start()
         await house.engine._supervisor.stop()
         await other.say(say(1))
-        assert await journal.owners() == ["other"]
+        assert await journal.owners() == ["other/ward"]
         await other.engine._supervisor.stop()
     async with House(journal=journal, clock=house.clock) as house:
         await house.clock.advance(11.0)
@@ -153,6 +153,21 @@ async def test_a_crash_between_event_and_entry_loses_no_receipt() -> None:
     async with House(journal=journal, clock=house.clock, **built) as house:  # type: ignore[arg-type]
         story = await house.story_of(1)
         assert ("application", "AA") in [(one.kind, one.code) for _, one in story.receipts]
+
+
+async def test_what_a_client_hears_late_is_entered_too() -> None:
+    class Listening(Desk):
+        late: Any = None
+
+    desk = Listening()
+    async with House(desks={"ward": desk}) as house:
+        await house.say(say(1))
+        desk.late("1", Receipt("application", "AA"))
+        desk.late("unheard of", Receipt("application", "AE"))
+        await house.clock.settle()
+        story = await house.story_of(1)
+        assert [one.code for _, one in story.receipts] == ["ok", "AA"]
+        assert len(house.told(ReceiptUnmatched)) == 1
 
 
 # ---- supervisor

@@ -69,6 +69,13 @@ class Answers:
             asking.add_done_callback(_seen)
         return await asyncio.shield(asking)
 
+    async def close(self) -> None:
+        """Nobody waits for answers any more."""
+        asking = list(self._asking.values())
+        for one in asking:
+            one.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
     def _in_process(self, lookup: Lookup[Any]) -> str:
         if lookup.name != NAME or len(lookup.args) != 2:  # noqa: PLR2004 - kind and value
             raise Bug("no-such-lookup", f"the engine answers no question named {lookup.name!r}: ask isthmus.core.pseudonym")

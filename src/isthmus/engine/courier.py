@@ -29,6 +29,7 @@ from isthmus.engine import unplannable
 from isthmus.engine.breaker import Breaker, BreakerState
 from isthmus.engine.clock import Clock, deadline
 from isthmus.engine.hand import Hand
+from isthmus.engine.lifeline import owner_of
 from isthmus.engine.settling import CLIENT_BUG, settled
 from isthmus.engine.telemetry import AttemptsSettled, BreakerMoved, DeliveriesDied, EndpointPaused, Notify
 from isthmus.engine.wake import POLL, Wake
@@ -68,7 +69,7 @@ class Courier:
         self._policies = policies
         self._clock = clock
         self._rng = rng
-        self._node = node
+        self._owner = owner_of(node, endpoint)
         self._notify = notify
         known = list(policies.values()) or [_UNDECLARED]
         self.breaker = Breaker(
@@ -80,6 +81,7 @@ class Courier:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._done: list[Settlement] = []
         self._opened = False
+        self._lost = False
         self.wake = Wake(clock)
         self._settle = Wake(clock)
         self.next_due: datetime | None = None
@@ -100,7 +102,7 @@ class Courier:
         if self.breaker.state == "open":
             return self._hand.flying == 0 and not self._done
         due_soon = self.next_due is not None and self._clock.now() < self.next_due <= until
-        return self.in_hand == 0 and self.wake.asleep and not due_soon
+        return self.in_hand == 0 and not self._lost and self.wake.asleep and not due_soon
 
     async def hand_back(self) -> None:
         """The engine stops and the loops have ended: settle what is done, return what was not sent."""
@@ -108,7 +110,7 @@ class Courier:
         self._done.clear()
         self._hand.clear()
         if settlements:
-            await self._journal.settle(settlements, self._node)
+            await self._journal.settle(settlements, self._owner)
 
     async def close(self) -> None:
         if self._opened:
@@ -122,18 +124,33 @@ class Courier:
             if self.breaker.state == "open" or not self._opened:
                 await self._probe()
                 continue
+            if self._lost and not self.in_hand:
+                await self._release()
             room = self._room()
             if room and await self._claim(room) == room:
                 continue  # there may be more
             await self.wake.wait(await self._until_due() if self._room() else POLL)
 
+    async def _release(self) -> None:
+        """A claim failed: it may have been made, and only its answer was lost. Nothing else is in hand now, so what is still
+        claimed in our name is just that.
+        """
+        await self._journal.release(self._owner, self._clock.now())
+        self._lost = False
+
     def _room(self) -> int:
+        if self._lost:
+            return 0
         if self.breaker.state == "half-open":
             return 0 if self.in_hand else 1
         return self._hand.room(len(self._done))
 
     async def _claim(self, room: int) -> int:
-        claimed = await self._journal.claim(self.endpoint, room, self._clock.now(), self._node)
+        try:
+            claimed = await self._journal.claim(self.endpoint, room, self._clock.now(), self._owner)
+        except Transient:
+            self._lost = True
+            raise
         for one in claimed:
             if one.delivery.operation == unplannable.OPERATION:
                 self._note([one], [unplannable.outcome(one.delivery)], checked=False, started=self._clock.now())
@@ -281,7 +298,7 @@ class Courier:
                 await self._settle.wait()
                 continue
             batch = self._done[:SETTLED_AT_ONCE]
-            await self._journal.settle(batch, self._node)
+            await self._journal.settle(batch, self._owner)
             del self._done[: len(batch)]
             self.wake()
             self._tell(batch)

@@ -59,7 +59,6 @@ class Engine:
         self._journal = journal
         self._sources = sources
         self._clock = clock
-        self._node = node
         self._notify = notify
         self._answers = Answers(clients, clock=clock, pseudonym=pseudonym)
         self._supervisor = Supervisor(clock=clock, rng=rng, notify=notify, failing=self._failing)
@@ -79,9 +78,11 @@ class Engine:
         }
         self._subscribers = [self._subscriber(one, rng) for one in site.subscriptions]
         self._types: dict[str, frozenset[str]] = {one.name: one.types for one in site.subscriptions}
+        self._registrar = Registrar(journal, clock=clock, notify=notify)
+        for name, client in clients.items():
+            self._registrar.listen(name, client)
         if any(event.spec.type == EVENT for event in site.catalogue):
-            registrar = Registrar(journal, clock=clock, notify=notify)
-            self._subscribers.append(self._following(NAME, registrar.plan, "", (0.5, 30.0), rng))
+            self._subscribers.append(self._following(NAME, self._registrar.plan, "", (0.5, 30.0), rng))
             self._types[NAME] = frozenset({EVENT})
         self._translator = Translator(site, journal, clock=clock, notify=notify, translated=self._translated)
         self._receiver = Receiver(site, journal, sources, clock=clock, rng=rng, notify=notify, received=self._translator.wake)
@@ -106,6 +107,7 @@ class Engine:
             run(f"courier {courier.endpoint} settling", courier.settling)
             for number in range(courier.workers):
                 run(f"courier {courier.endpoint} worker {number + 1}", courier.working)
+        run("registrar", self._registrar.run)
         run("lifeline", self._lifeline.run)
         run("pruner", self._pruner.run)
         for source in self._sources.values():
@@ -127,10 +129,11 @@ class Engine:
         await self._stop_sources()
         await self._supervisor.stop()
         self._receiver.close()
+        await self._answers.close()
         try:
             for courier in self._couriers.values():
                 await courier.hand_back()
-            await self._journal.release(self._node, self._clock.now())
+            await self._lifeline.give_back()
         except Transient:
             pass  # the journal is away: the lifeline of the next start releases what we held
         finally:
@@ -188,9 +191,9 @@ class Engine:
                 self._notify(SubscriptionOrphaned(subscription=position.subscription, waiting=position.waiting))
 
     async def _stop_sources(self) -> None:
-        started, self._started = self._started, []
-        for source in started:
-            await source.stop()
+        while self._started:  # one that we were interrupted at is stopped again
+            await self._started[-1].stop()
+            self._started.pop()
 
     def _at_rest(self, left: float) -> bool:
         until = self._clock.now() + timedelta(seconds=left)

@@ -19,6 +19,7 @@ EVERY = 10.0
 """Seconds between two looks."""
 
 IsAlive = Callable[[str], bool]
+"""Whether the node of this name is still there."""
 
 
 class Lifeline:
@@ -36,11 +37,18 @@ class Lifeline:
 
     async def look(self) -> None:
         for owner in await self._journal.owners():
-            if owner != self._node and not self._is_alive(owner):
+            node = owner.partition("/")[0]
+            if node != self._node and not self._is_alive(node):
                 claims = await self._journal.release(owner, self._clock.now())
                 if claims:
                     self._notify(ClaimsReleased(owner=owner, claims=claims))
                     self._released()
+
+    async def give_back(self) -> None:
+        """This node ends: what it is still sending is checked by whoever comes next."""
+        for owner in await self._journal.owners():
+            if owner.partition("/")[0] == self._node:
+                await self._journal.release(owner, self._clock.now())
 
     async def run(self) -> None:
         while True:
@@ -48,19 +56,24 @@ class Lifeline:
             await self.look()
 
 
+def owner_of(node: str, endpoint: str) -> str:
+    """In whose name a node's courier claims: each courier has its own, so that it can release its claims alone."""
+    return f"{node}/{endpoint}"
+
+
 def node_name() -> str:
     """The name of this process: ``host:pid:start``."""
     return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
 
 
-def nobody_else(_owner: str) -> bool:
+def nobody_else(_node: str) -> bool:
     """For a journal that is locked by one process: whoever else had claims is gone."""
     return False
 
 
-def on_this_host(owner: str) -> bool:
+def on_this_host(node: str) -> bool:
     """For a journal that processes of one host share: is that process still there? Of other hosts nothing is known: alive."""
-    match owner.rsplit(":", 2):
+    match node.rsplit(":", 2):
         case [host, pid, started] if host == socket.gethostname() and pid.isdigit():
             return _started(int(pid)) == started
         case _:

@@ -32,7 +32,7 @@ from isthmus.journals.port import Journal, Planned, Story, Translated
 Which = Literal["recorded", "fresh"]
 """recorded: questions get the answers of then, new ones are asked · fresh: all are asked anew."""
 
-_UNFINISHED = dict.fromkeys(("due", "sending", "unknown", "dead"), "unfinished")
+_UNFINISHED = ("due", "sending", "unknown", "dead")
 """States among which a delivery moves by itself while a person reads a preview; a reprocess treats them alike."""
 
 
@@ -184,5 +184,5 @@ def _digest(story: Story) -> str:
     for event in story.events:
         parts += [event.id, event.body]
     for delivery in sorted(story.deliveries, key=lambda one: one.id):
-        parts += [delivery.id, _UNFINISHED.get(delivery.state, delivery.state)]
+        parts += [delivery.id, "unfinished" if delivery.state in _UNFINISHED else delivery.state]
     return derive_id("preview", *parts)

@@ -175,10 +175,11 @@ class ReceiptUnmatched(Notice, frozen=True, kw_only=True):
     """An application acknowledgement for something that we have no record of having sent."""
 
     level = "warning"
-    text = "event {event_id} acknowledges a delivery to {endpoint} that is not known here"
+    text = "{endpoint} acknowledged a delivery that is not known here {event_id}"
     labels = ("endpoint",)
     endpoint: str
-    event_id: str
+    event_id: str = ""
+    """Of the event that says so; empty when it came on a connection."""
 
 
 class AttemptsSettled(Notice, frozen=True, kw_only=True):
