@@ -37,6 +37,7 @@ def test_what_the_standard_allows_is_read_without_a_word(head: bytes, delimiters
         (b"MSH|^~\\\\&|", Delimiters()),
         (b"MSH|^~\\\\&#|", Delimiters(truncation=b"#")),
         (b"MSH|^~\\&amp;|", Delimiters()),
+        (b"MSH^^LAB", Delimiters(b"^", component=b"")),
         (b"MSH|^~\\^|", Delimiters(subcomponent=b"")),
         (b"MSH|^~\\&#%|", Delimiters(truncation=b"#")),
         ("MSH|^\u02dc\\&|A|".encode(), Delimiters()),

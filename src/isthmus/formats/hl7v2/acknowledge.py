@@ -83,7 +83,7 @@ def _head(body: bytes) -> tuple[list[bytes], Encoding, Violation | None]:
     head = [b"".join(field.splitlines()) for field in (msh.fields[0], *msh.fields[2:])]
     head += _ABSENT[len(head) :]
     delimiters = message.encoding.delimiters
-    if not delimiters.flaw or len(delimiters.msh2) > 3:  # noqa: PLR2004 - a whole set: say what we understood
+    if not delimiters.flaw or delimiters.whole:
         head[1] = delimiters.msh2
     return head, message.encoding, None
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from msgspec import Struct
-
 from isthmus.core.contract import Violation
 from isthmus.formats.hl7v2 import primitive
 from isthmus.formats.hl7v2.encoding import Encoding
@@ -38,35 +36,39 @@ TYPES = frozenset((
 """Table 0440 with the types of older versions (0125): what OBX-2 may say."""
 
 
-class Check(Struct, frozen=True):
-    """One rule at one field or component."""
+class Check:
+    """One rule at one field or component, with what it asks for worked out once."""
 
-    at: Place
-    rule: Rule
-    must: bool = False
-    """The field has to be there for a component to be."""
+    __slots__ = ("_counted", "_demands", "_valued", "at", "rule")
+
+    def __init__(self, at: Place, rule: Rule, *, must: bool = False) -> None:
+        """``must``: the field has to be there even where only one of its components is required."""
+        self.at = at
+        self.rule = rule
+        self._demands = must or rule.min > 0 or (rule.usage == "R" and not at.component)
+        self._counted = not at.component and (rule.max > 0 or rule.min > 1)
+        self._valued = rule.usage == "X" or bool(rule.length or rule.codes or rule.type)
 
     def run(self, segment: Segment, found: list[Violation]) -> None:
         """Add what is wrong with it in this segment."""
-        rule, at, encoding = self.rule, self.at, segment.encoding
-        fields = segment.fields
+        at, fields = self.at, segment.fields
         raw = fields[at.field] if at.field < len(fields) else b""
+        encoding = segment.encoding
         if encoding.empty(raw):
-            if self.must or rule.min or (rule.usage == "R" and not at.component):
+            if self._demands:
                 found.append(self._say(segment, 0, "required", "send a value here"))
             return
-        repetitions = encoding.split(raw, encoding.repetition) if not at.delimits else [raw]
-        if not at.component and (rule.max or rule.min > 1):
+        repeated = encoding.repetition and encoding.repetition in raw and not at.delimits
+        repetitions = raw.split(encoding.repetition) if repeated else [raw]
+        if self._counted:
             self._count(segment, len(repetitions), found)
         for number, repetition in enumerate(repetitions, 1):
-            shown = number if len(repetitions) > 1 else 0
+            shown = number if repeated else 0
             part = self._part(repetition, encoding) if at.component else repetition
             if encoding.empty(part):
-                if at.component and rule.usage == "R":
+                if at.component and self.rule.usage == "R":
                     found.append(self._say(segment, shown, "required", "send a value here"))
-            elif rule.usage == "X":
-                found.append(self._say(segment, shown, "usage", "leave this away; it is not part of the agreement"))
-            else:
+            elif self._valued:
                 self._value(segment, shown, part, found)
 
     def _count(self, segment: Segment, count: int, found: list[Violation]) -> None:
@@ -85,6 +87,8 @@ class Check(Struct, frozen=True):
 
     def _value(self, segment: Segment, repetition: int, part: bytes, found: list[Violation]) -> None:
         rule, encoding = self.rule, segment.encoding
+        if rule.usage == "X":
+            found.append(self._say(segment, repetition, "usage", "leave this away; it is not part of the agreement"))
         if rule.length and len(encoding.text(part)) > rule.length:
             found.append(self._say(segment, repetition, "length", f"shorten it to {rule.length} characters"))
         if rule.codes and encoding.text(part if self.at.delimits else first(part, encoding)) not in rule.codes:

@@ -20,6 +20,11 @@ class Delimiters(Struct, frozen=True):
     """What is wrong with MSH-2, for people; empty where it follows the standard."""
 
     @property
+    def whole(self) -> bool:
+        """None of the four is missing, so that :attr:`msh2` can be read by others as we mean it."""
+        return bool(self.component and self.repetition and self.escape and self.subcomponent)
+
+    @property
     def msh2(self) -> bytes:
         """MSH-2 as a reply has to carry it."""
         return self.component + self.repetition + self.escape + self.subcomponent + self.truncation
@@ -60,7 +65,8 @@ def read_delimiters(raw: bytes) -> Delimiters:
             flaw = flaw or "a delimiter is no ASCII character"
         usable.append(character)
     if not usable:
-        return Delimiters(separator, flaw=flaw or "it is empty")
+        component, repetition, escape, subcomponent = (character.replace(separator, b"") for character in (b"^", b"~", b"\\", b"&"))
+        return Delimiters(separator, component, repetition, escape, subcomponent, flaw=flaw or "it is empty")
     component, repetition, escape, subcomponent, truncation = usable + [b""] * (5 - len(usable))
     flaw = flaw or ("it has too many characters" if len(characters) > 5 else "")  # noqa: PLR2004 - MSH-2 has four or five
     return Delimiters(separator, component, repetition, escape, subcomponent, truncation, flaw)

@@ -100,15 +100,19 @@ def segment_spans(view: bytes, separator: bytes) -> tuple[list[tuple[int, int]],
     position, blank = 0, False
     for number, line in enumerate(view.splitlines(keepends=True), 1):
         content = line.rstrip(b"\r\n")
-        start, end = position + len(content) - len(content.lstrip(b" \t")), position + len(content)
+        start, end = position, position + len(content)
         position += len(line)
-        if not content.strip(b" \t\x00\x0b\x1a\x1c"):
+        if content[:1] in (b" ", b"\t"):
+            content = content.lstrip(b" \t")
+            start = end - len(content)
+        if begins_segment(content, separator):
+            if loose:
+                odd += _attach(view, separator, spans, loose)
+                loose = []
+            spans.append((start, end))
+        elif not content.strip(b" \t\x00\x0b\x1a\x1c"):
             blank = True
             continue
-        if begins_segment(view[start:end], separator):
-            odd += _attach(view, separator, spans, loose)
-            loose = []
-            spans.append((start, end))
         else:
             loose.append(_Loose(number, end, separator in content, blank))
         blank = False
