@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from isthmus.connectors.file import FileSource
+from isthmus.connectors.file.inbox import Inbox
 from isthmus.connectors.file.source import FolderWatch
 from isthmus.connectors.port import Reply
 from isthmus.core import Rejected
@@ -315,3 +316,15 @@ async def test_a_folder_that_goes_away_and_comes_back(watch: Watch, hand: Hand, 
     (away / "a").write_bytes(b"x")
     away.rename(folder)
     await until(lambda: names(folder, "done") == ["a"])
+
+
+def test_a_file_on_its_way_is_never_overwritten(folder: Path) -> None:
+    """Not even by another process that watches the same folder."""
+    inbox = Inbox(folder, 1_000)
+    inbox.prepare()
+    (folder / "taking" / "a").write_bytes(b"first")
+    (folder / "a").write_bytes(b"second")
+    (seen,) = inbox.look()
+    assert not inbox.claim(seen)
+    assert (folder / "taking" / "a").read_bytes() == b"first"
+    assert (folder / "a").read_bytes() == b"second"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -218,6 +221,32 @@ async def test_a_closed_idle_connection_is_noticed_before_anything_is_sent(recei
         await receiver.stop()
         await receiver.start()
     assert client.counts == {}
+
+
+def serve_one_each(server: socket.socket, messages: int) -> None:
+    """A receiver that answers one message per connection, then closes it."""
+    for _ in range(messages):
+        connection, _address = server.accept()
+        with connection:
+            body = b""
+            while not body.endswith(b"\x1c\r"):
+                body += connection.recv(65_536)
+            connection.sendall(frame(ack(body.split(b"|")[9].decode())))
+
+
+async def test_the_end_of_a_connection_is_noticed_even_before_the_loop_has_seen_it() -> None:
+    """The receiver closed while we were busy: its FIN waits in the kernel when the next message is to be sent."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = MllpClient("lab", MllpEndpoint(host="127.0.0.1", port=server.getsockname()[1]), Unlimited())
+        receiver = threading.Thread(target=serve_one_each, args=(server, 5))
+        receiver.start()
+        outcomes = []
+        for number in range(5):
+            outcomes += await client.send([order(str(number))], 5)
+            time.sleep(0.05)
+        receiver.join()
+        await client.close()
+    assert [type(outcome) for outcome in outcomes] == [Delivered] * 5
 
 
 async def test_a_cancelled_send_does_not_leave_its_answer_to_the_next(receiver: PracticeReceiver, connect: Connect) -> None:

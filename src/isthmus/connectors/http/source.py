@@ -28,6 +28,8 @@ from isthmus.connectors.tls import server_context
 from isthmus.core.failure import Rejected
 
 _HL7 = "x-application/hl7-v2+er7"
+_UNTIL_ANSWERED = 86_400.0
+"""Seconds: the receiver answers everything that was handed over, so this is no time-out but a bound."""
 _KINDS = {"hl7": (b"MSH", b"FHS", b"BHS"), "json": (b"{", b"[")}
 
 
@@ -43,10 +45,6 @@ class HttpListener:
         self._accept: Accept | None = None
         self._paused = False
         self._runner: web.AppRunner | None = None
-        self._site: web.TCPSite | None = None
-        self._waiting = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._port = 0
 
     @property
@@ -60,7 +58,7 @@ class HttpListener:
         self._accept = accept
         app = web.Application(client_max_size=settings.max_bytes)
         app.router.add_post(settings.path, self._post)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_UNTIL_ANSWERED)
         await runner.setup()
         site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context, reuse_address=True)
         try:
@@ -70,7 +68,7 @@ class HttpListener:
             raise Rejected(
                 "listen", f"sources.{self.name} cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose a free port"
             ) from error
-        self._runner, self._site = runner, site
+        self._runner = runner
         self._port = runner.addresses[0][1]
 
     def pause(self) -> None:
@@ -81,12 +79,9 @@ class HttpListener:
 
     async def stop(self) -> None:
         self._paused = True
-        runner, site, self._runner, self._site = self._runner, self._site, None, None
-        if runner is None or site is None:
-            return
-        await site.stop()
-        await self._idle.wait()
-        await runner.cleanup()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()  # stops listening, closes idle connections, waits for the handlers: for their answers
 
     async def _post(self, request: web.Request) -> web.Response:
         shown = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
@@ -118,15 +113,8 @@ class HttpListener:
             if not answered.done():
                 answered.set_result((answer, taken))
 
-        self._waiting += 1
-        self._idle.clear()
-        try:
-            self._accept(self.name, body, peer, reply)
-            answer, taken = await answered
-        finally:
-            self._waiting -= 1
-            if not self._waiting:
-                self._idle.set()
+        self._accept(self.name, body, peer, reply)
+        answer, taken = await answered
         said = what_it_says(answer, taken)
         if said == "taken":
             return self._answer(HTTPStatus.ACCEPTED, answer)

@@ -102,7 +102,7 @@ class Inlet(asyncio.Protocol):
                 shared.accept(shared.source, event.body, self._peer, slot)
             elif self._noise(event):
                 break
-        if self._decoder.pending > _ENDLESS * shared.settings.max_bytes:
+        if not self._ending and self._decoder.pending > _ENDLESS * shared.settings.max_bytes:
             shared.counts["endless"] += 1
             self._transport.abort()
         self.regulate()
