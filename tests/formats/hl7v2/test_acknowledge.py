@@ -81,8 +81,8 @@ def test_errors_before_v2_5_stand_in_err_1(version: str) -> None:
     ("rule", "version", "expected"),
     [
         ("required", "2.5", "101"), ("type", "2.5", "102"), ("code-set", "2.5", "103"), ("structure", "2.5", "100"), ("one-message", "2.5", "100"),
-        ("length", "2.5", "102"), ("length", "2.8", "104"), ("cardinality", "2.5", "100"), ("cardinality", "2.7.1", "198"),
-        ("version", "2.5", "203"), ("no-interface", "2.5", "200"), ("206", "2.5", "206"), ("of our own", "2.5", "102"), ("of our own", "2.8", "199"),
+        ("length", "2.5", "102"), ("length", "2.7", "104"), ("cardinality", "2.5", "100"), ("cardinality", "2.8", "100"), ("cardinality", "2.9", "198"),
+        ("version", "2.5", "203"), ("no-interface", "2.5", "200"), ("206", "2.5", "206"), ("of our own", "2.5", "102"), ("of our own", "2.9", "199"),
     ],
 )  # fmt: skip
 def test_codes_of_table_0357(rule: str, version: str, expected: str) -> None:

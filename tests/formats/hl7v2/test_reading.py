@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -151,6 +152,15 @@ def test_a_time_without_offset_is_in_that_of_msh_7_then_of_the_contract_then_utc
     assert Hl7(body % b"20240101-0500", zurich).time("PV1-44").utcoffset() == dt.timedelta(hours=-5)
     assert Hl7(body % b"20240101", zurich).time("PV1-44").utcoffset() == dt.timedelta(hours=2)
     assert Hl7(body % b"nonsense").time("PV1-44") == dt.datetime(2024, 1, 2, 3, 4, tzinfo=dt.UTC)
+
+
+def test_the_zone_of_the_contract_knows_of_summer_time_where_msh_7_agrees_with_it() -> None:
+    zone = ZoneInfo("Europe/Zurich")
+    body = b"MSH|^~\\&|A|B|||20240711%b||ADT^A01|1|P|2.3\rPID|1|||||||%b\r"
+    assert Hl7(body % (b"+0200", b"20240111"), zone).time("PID-8").utcoffset() == dt.timedelta(hours=1)
+    assert Hl7(body % (b"+0100", b"20240711"), zone).time("PID-8").utcoffset() == dt.timedelta(hours=1)
+    first = b"MSH|^~\\&|A|B|||00010101+1400||ADT^A01|1|P|2.3\rPID|1|||||||2024\r"
+    assert Hl7(first, zone).time("PID-8").utcoffset() == dt.timedelta(hours=14)
 
 
 def test_numbers(message: Hl7) -> None:

@@ -27,7 +27,7 @@ def acknowledge(body: bytes, verdict: Verdict, violations: tuple[Violation, ...]
     What has no readable MSH is always answered, with AR.
     """
     head, encoding, unreadable = _head(body)
-    accept, application = head[14], head[15]
+    accept, application = head[14].strip(), head[15].strip()  # a blank says nothing
     code = _ORIGINAL[verdict]
     if accept or application:
         if _wanted(accept, verdict):

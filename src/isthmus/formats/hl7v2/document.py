@@ -20,7 +20,7 @@ from isthmus.formats.hl7v2.segment import Segment
 from isthmus.formats.hl7v2.write import Draft, Value, timestamp, write_header, write_segment
 
 _LEAD = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n\x00\x0b])*")
-_TRAIL = b" \t\r\n\x00\x1a\x1c"
+_TRAIL = b" \r\n\x00\x1a\x1c"
 
 
 class Hl7(Group):
@@ -68,9 +68,18 @@ class Hl7(Group):
 
     @property
     def zone(self) -> dt.tzinfo:
-        """The offset in MSH-7, which holds for the whole message (§2.15.9.7); else the zone that the contract names."""
+        """The offset in MSH-7, which holds for the whole message (§2.15.9.7); else the zone that the contract names.
+
+        Where the two agree when the message was sent, it is the contract's, which also knows of summer time.
+        """
         sent = moment(self["MSH-7"])
-        return self._zone if sent is None or sent.value.tzinfo is None else sent.value.tzinfo
+        if sent is None or sent.value.tzinfo is None:
+            return self._zone
+        try:
+            agreed = sent.value.astimezone(self._zone).utcoffset() == sent.value.utcoffset()
+        except (OverflowError, ValueError):  # in the first or last hours that a calendar has
+            agreed = False
+        return self._zone if agreed else sent.value.tzinfo
 
     # ---- segments --------------------------------------------------------------------------------------------------------
 

@@ -31,8 +31,8 @@ _CODES = {
     "no-msh": "100", "empty": "100", "batch": "100", "delimiters": "102", "charset": "102",
     "kind": "200", "no-interface": "200", "event": "201", "processing-id": "202", "version": "203", "busy": "207",
 }  # fmt: skip
-_SINCE_2_7_1 = {"length": ("104", "102"), "cardinality": ("198", "100"), "other": ("199", "102")}
-"""Codes that the table got with v2.7.1, and what says it best in older versions."""
+_YOUNG = {"length": ("104", (2, 7, 0), "102"), "cardinality": ("198", (2, 9, 0), "100"), "other": ("199", (2, 9, 0), "102")}
+"""Codes that the table got later: code, version, and what says it best before."""
 _MOST = 10
 """ERR segments in one answer; the last one counts the rest."""
 
@@ -49,7 +49,10 @@ def code_for(rule: str, version: tuple[int, int, int]) -> str:
     """The code of table HL70357 for a rule's name. None of these says "try again": that is 207 alone, kept for busy."""
     if rule in MEANINGS:
         return rule
-    return _CODES.get(rule) or _SINCE_2_7_1.get(rule, _SINCE_2_7_1["other"])[0 if version >= (2, 7, 1) else 1]
+    if rule in _CODES:
+        return _CODES[rule]
+    code, since, before = _YOUNG.get(rule, _YOUNG["other"])
+    return code if version >= since else before
 
 
 def msa_fields(violation: Violation, encoding: Encoding, version: tuple[int, int, int]) -> bytes:

@@ -1,4 +1,4 @@
-"""MLLP framing without I/O (HL7 v2.5.1 appendix C.4, Transport Specification: MLLP): ``<VT> message <FS><CR>``.
+"""MLLP framing without I/O (HL7 Transport Specification: MLLP, release 1): ``<VT> message <FS><CR>``.
 
 Bytes in, frames and noise out; the same whatever the packets. A frame ends at FS: neither a missing CR nor one that comes in the
 next packet holds a message back. What stands between frames is reported, never dropped in silence.

@@ -1,4 +1,4 @@
-"""Rules: what a conformance profile says of one place (HL7 v2.5.1 §2.12.4: usage, cardinality, length, table)."""
+"""Rules: what a conformance profile says of one place (HL7 v2 chapter 2B: usage, cardinality, length, table)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Structure: the order of a message's segments, in the standard's abstract message syntax (HL7 v2.5.1 §2.12).
+"""Structure: the order of a message's segments, in the standard's abstract message syntax (HL7 v2.5.1 chapter 2, "chapter formats").
 
 ``MSH EVN PID [PD1] [{NK1}] PV1`` — ``[ ]`` may be absent, ``{ }`` may repeat, ``< | >`` one of these; groups nest. Z segments may stand
-anywhere (§2.11.2) and are not looked at.
+anywhere (§2.11) and are not looked at.
 """
 
 from __future__ import annotations
