@@ -107,3 +107,25 @@ async def test_the_rate_is_kept() -> None:
 
         await Player("127.0.0.1", receiver.port, rate=200).play(some())
         assert loop.time() - started >= 49 / 200
+
+
+async def test_a_message_that_wants_no_answer_is_not_waited_for() -> None:
+    header = SAID[0].body.split(b"\r")[0].split(b"|")
+    header[14:16] = [b"NE", b"NE"]
+    silent = Utterance(at=SAID[0].at, system="ehr", about="x", kind="silent", body=b"|".join(header) + b"\r")
+
+    async def some() -> AsyncIterator[Utterance]:
+        yield silent
+        yield SAID[0]
+
+    async with Receiver({1: b""}) as receiver:
+        played = await Player("127.0.0.1", receiver.port, connections=1, timeout=5, give_up_after=5).play(some())
+    assert (played["unasked"], played["resent"]) == (1, 0)
+
+
+async def test_a_listener_that_is_not_there_is_given_up_once_and_not_for_every_message() -> None:
+    async with Receiver() as receiver:
+        port = receiver.port
+    played = await Player("127.0.0.1", port, connections=2, give_up_after=0.05).play(stream())
+    assert played["unanswered"] == len(SAID)
+    assert played["resent"] < 20

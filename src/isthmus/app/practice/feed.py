@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from isthmus.app.practice.recorded import Recording
     from isthmus.app.practice.speech import Utterance
 
-ANSWERS = ("taken", "invalid", "refused", "unanswered")
+ANSWERS = ("taken", "invalid", "refused", "unasked", "unanswered")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,10 +112,7 @@ def _tell(terminal: Terminal, report: dict[str, object], kinds: dict[str, Counte
     terminal.line()
     passed = f", {report['passed_over']} files without messages passed over" if report["passed_over"] else ""
     terminal.line(f"{report['messages']} messages from {report['files']} files in {report['seconds']} s{passed}")
-    terminal.line(
-        f"taken {report['taken']}, invalid {report['invalid']}, refused {report['refused']}, unanswered {report['unanswered']}; "
-        f"sent again {report['resent']} times"
-    )
+    terminal.line(", ".join(f"{name} {report[name]}" for name in ANSWERS) + f"; sent again {report['resent']} times")
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from random import Random
@@ -12,12 +13,15 @@ from zlib import crc32
 from isthmus.app.practice.speech import Utterance
 
 _START, _END = b"\x0b", b"\x1c\r"
+_LINE_END = re.compile(rb"[\r\n]")
 _AGAIN = 1.0
 """Seconds until a sender that was told to wait, or lost its connection, tries again."""
 
 
 class Played(Counter[str]):
-    """What the senders saw: ``sent``, ``taken`` (AA, CA), ``invalid`` (AE, CE), ``refused`` (AR, CR), ``busy``, ``resent``, ``unanswered``."""
+    """What the senders saw: ``sent``, ``taken`` (AA, CA), ``invalid`` (AE, CE), ``refused`` (AR, CR), ``busy``, ``resent``,
+    ``unasked`` (the message itself wants no answer: MSH-15 and MSH-16) and ``unanswered``.
+    """
 
 
 class Player:
@@ -76,8 +80,8 @@ class Player:
         await line.close()
 
     async def _until_answered(self, line: _Line, utterance: Utterance) -> str:
-        clock = asyncio.get_running_loop().time
-        until, attempt = clock() + self._give_up_after, -1
+        clock, asks = asyncio.get_running_loop().time, _asks(utterance.body)
+        until, attempt = clock() + (0 if line.dead else self._give_up_after), -1
         while (attempt := attempt + 1) == 0 or clock() < until:
             if attempt:
                 self.played["resent"] += 1
@@ -87,15 +91,17 @@ class Player:
                     if attempt == 0 and self._rng.random() < self._dropped:
                         await line.close()
                         continue
-                    heard = _verdict(await line.answer())
+                    heard = _verdict(await line.answer()) if asks else "unasked"
             except (OSError, EOFError, TimeoutError):
                 await line.close()
                 await asyncio.sleep(_AGAIN)
                 continue
             if heard != "busy":
+                line.dead = False
                 return heard
             self.played["busy"] += 1
             await asyncio.sleep(_AGAIN)
+        line.dead = True
         return "unanswered"
 
 
@@ -105,6 +111,8 @@ class _Line:
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.dead = False
+        """The last message was given up: the next ones get one try each, until one is answered."""
 
     async def send(self, body: bytes) -> None:
         if self._streams is None:
@@ -124,6 +132,13 @@ class _Line:
             streams[1].close()
             with contextlib.suppress(OSError):
                 await streams[1].wait_closed()
+
+
+def _asks(body: bytes) -> bool:
+    """Whether a message wants to be answered: never is NE in both MSH-15 and MSH-16, or in one where the other is empty (table 0155)."""
+    header = _LINE_END.split(body, 1)[0].split(b"|")
+    conditions = {one.strip() for one in header[14:16]} - {b""}
+    return conditions != {b"NE"}
 
 
 def _verdict(answer: bytes) -> str:
