@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
@@ -16,8 +17,19 @@ from isthmus.app.cli import main, parser_of
 from isthmus.app.cli import policy as policy_command
 from isthmus.app.cli._list import COMMANDS, GROUPS
 from isthmus.app.exits import Exit
+from isthmus.connectors.http.practice import PracticePortal
 from isthmus.core import Policy
 
+CONFIG = """
+[journal]
+kind = "memory"
+[sources.cabinet]
+kind = "file"
+folder = "in"
+[endpoints.portal]
+kind = "http"
+url = "http://127.0.0.1:9"
+"""
 from_practice = {"demo", "feed"}
 ISTHMUS = str(Path(sys.executable).with_name("isthmus"))
 
@@ -226,6 +238,27 @@ def test_a_bug_of_one_subscription_hides_no_other(isthmus, make_site) -> None:
     assert result.returncode == Exit.FINDINGS
     assert "bug subscription portal.broken: exception" in result.stdout
     assert "delivery portal POST /uses use-U1" in result.stdout
+
+
+async def test_plan_that_asks_the_real_endpoint(isthmus, make_site) -> None:
+    portal = PracticePortal()
+    portal.resources["/prices/GAUZE"] = b'{"found": true, "amount": 4}'
+    await portal.start()
+    try:
+        folder = make_site({"isthmus.toml": CONFIG.replace('kind = "memory"', "").replace("http://127.0.0.1:9", portal.url)})
+        ring = await asyncio.to_thread(isthmus, "plan", "-", "--live", "--json", "--site", folder, stdin=USE)
+        assert "there is no key ring" in ring.stderr  # pseudonyms need the site's own
+        (folder / "isthmus.toml").write_text((folder / "isthmus.toml").read_text().replace("[journal]", '[journal]\nkind = "memory"'))
+        result = await asyncio.to_thread(isthmus, "plan", "-", "--live", "--json", "--site", folder, stdin=USE)
+        data = json.loads(result.stdout)
+        assert data["deliveries"][0]["body"]["cost"] == 12
+        assert data["lookups"][0]["stand_in"] is False
+        assert portal.effects == []
+    finally:
+        await portal.stop()
+    away = await asyncio.to_thread(isthmus, "plan", "-", "--live", "--site", folder, stdin=USE)
+    assert away.returncode == Exit.FINDINGS
+    assert "transient subscription portal.tell" in away.stdout
 
 
 def test_what_a_message_holds_cannot_steer_the_terminal(isthmus, make_site) -> None:

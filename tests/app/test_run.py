@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -91,25 +91,37 @@ class Running:
         return self.process.wait(30)
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """A site made by `isthmus init`, changed where told, and started."""
-    begun: list[Running] = []
+class Starter:
+    """A site made by `isthmus init`, changed where told, and started as often as wanted."""
 
-    def run(*words: str, toml: str = "", files: dict[str, str] | None = None, fresh: bool = True, **environment: str) -> Running:
-        folder, port = tmp_path / "site", begun[0].port if begun else free_port()
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.begun: list[Running] = []
+
+    def made(self, toml: str = "", files: Mapping[str, str] | None = None) -> Path:
+        subprocess.run([ISTHMUS, "init", str(self.folder)], check=True, capture_output=True)
+        config = self.folder / "isthmus.toml"
+        config.write_text(config.read_text().replace("2575", str(self.port)) + toml)
+        for name, text in (files or {}).items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_text(text)
+        return self.folder
+
+    def __call__(
+        self, *words: str, toml: str = "", files: Mapping[str, str] | None = None, fresh: bool = True, **environment: str
+    ) -> Running:
         if fresh:
-            subprocess.run([ISTHMUS, "init", str(folder)], check=True, capture_output=True)
-            config = folder / "isthmus.toml"
-            config.write_text(config.read_text().replace("2575", str(port)) + toml)
-            for name, text in (files or {}).items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_text(text)
-        begun.append(Running(folder, port, *words, **environment))
-        return begun[-1]
+            self.made(toml, files)
+        self.begun.append(Running(self.folder, self.port, *words, **environment))
+        return self.begun[-1]
 
-    yield run
-    for one in begun:
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Starter]:
+    starter = Starter(tmp_path / "site")
+    yield starter
+    for one in starter.begun:
         if one.process.poll() is None:
             one.process.kill()
             one.process.wait()
@@ -143,19 +155,10 @@ def test_balance_as_json_on_standard_output_alone(start) -> None:
     assert json.loads(running.out.read_text())["balances"] is True
 
 
-def test_a_live_summary_on_a_terminal(start, tmp_path: Path) -> None:
-    folder = start().folder  # made, and taken over below
-    port = free_port()
-    config = folder / "isthmus.toml"
-    config.write_text(re.sub(r"port = \d+", f"port = {port}", config.read_text()))
+def test_a_live_summary_on_a_terminal(start) -> None:
+    folder = start.made()
     head, tail = pty.openpty()
-    process = subprocess.Popen(
-        [ISTHMUS, "run", str(folder), "--data", str(tmp_path / "other")],
-        stdout=tail,
-        stderr=tail,
-        stdin=tail,
-        env={**os.environ, "TERM": "xterm"},
-    )
+    process = subprocess.Popen([ISTHMUS, "run", str(folder)], stdout=tail, stderr=tail, stdin=tail, env={**os.environ, "TERM": "xterm"})
     os.close(tail)
     shown = b""
     try:
@@ -165,7 +168,7 @@ def test_a_live_summary_on_a_terminal(start, tmp_path: Path) -> None:
         while True:
             try:
                 part = os.read(head, 65_536)
-            except OSError:
+            except OSError:  # Linux's way to say that nobody holds the other end any more
                 break
             if not part:
                 break
@@ -175,8 +178,8 @@ def test_a_live_summary_on_a_terminal(start, tmp_path: Path) -> None:
         process.kill()
         process.wait()
         os.close(head)
-    assert b"admissions" in shown
-    assert b"closed" in shown
+    for text in (b"admissions", b"closed", b"It balances"):
+        assert text in shown
 
 
 def test_people_look_and_act_while_it_runs(start, isthmus) -> None:
@@ -380,3 +383,47 @@ def test_wrong_configuration_is_told_whole_before_anything_starts(start) -> None
     assert running.process.wait(20) == Exit.USAGE
     assert "did you mean file?" in running.told()
     assert "did you mean port?" in running.told()
+
+
+@pytest.mark.postgres
+def test_the_same_on_postgresql(start, isthmus, postgres_dsn: str) -> None:
+    """No control socket is needed: any process may act, and the running engine looks by itself."""
+    journal = '[journal]\nkind = "postgres"\ndsn = {env = "ISTHMUS_DSN"}\n'
+    folder = start.made()
+    config = folder / "isthmus.toml"
+    config.write_text(re.sub(r"(?s)\[journal\].*?\n\n", journal + "\n", config.read_text()))
+    running = start(fresh=False, ISTHMUS_DSN=postgres_dsn)
+    running.send(adt(1), adt(2), adt(1))
+    delivered(running, 2)
+    site = running.folder
+
+    def command(*words: object) -> subprocess.CompletedProcess[str]:
+        return isthmus(*words, ISTHMUS_DSN=postgres_dsn)
+
+    assert not (site / "var/control.sock").exists()
+    (found,) = json.loads(command("messages", "--site", site, "--patient", "P-1", "--json").stdout)["messages"]
+    story = json.loads(command("show", found["id"], "--site", site, "--json").stdout)
+    (site / "var/out/arrivals/V-1-in.json").unlink()
+    done = command("redeliver", story["deliveries"][0]["id"], "--site", site, "--why", "lost")
+    assert done.stdout == "1 due again\n", done.stderr
+    running.until((site / "var/out/arrivals/V-1-in.json").exists)
+    assert command("doctor", site).returncode == Exit.OK
+    assert running.end() == Exit.OK, running.told()
+    sheet = json.loads(command("balance", site, "--json").stdout)
+    assert (sheet["balances"], sheet["interfaces"]["admissions"]["duplicates"]) == (True, 1)
+
+
+@pytest.mark.postgres
+def test_a_database_that_is_away(start, isthmus) -> None:
+    folder = start.made()
+    config = folder / "isthmus.toml"
+    dsn = f"postgresql://nobody:hunter2@127.0.0.1:{free_port()}/none"
+    config.write_text(
+        re.sub(r"(?s)\[journal\].*?\n\n", '[journal]\nkind = "postgres"\ndsn = {env = "ISTHMUS_DSN"}\n\n', config.read_text())
+    )
+    (folder / "var").mkdir()
+    result = isthmus("run", folder, ISTHMUS_DSN=dsn)
+    assert result.returncode == Exit.UNREACHABLE, result.stderr
+    assert "hunter2" not in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    assert isthmus("doctor", folder, ISTHMUS_DSN=dsn).returncode == Exit.UNREACHABLE

@@ -89,3 +89,26 @@ def test_no_interface_and_no_folder(tmp_path: Path) -> None:
     assert "declares no interface" in empty.problem
     (missing,) = load_site(tmp_path / "absent").findings
     assert "no such folder" in missing.problem
+
+
+IMPURE = """
+import time
+import datetime as dt
+from asyncio import sleep
+from datetime import datetime
+from isthmus.engine.engine import Engine
+
+SINCE = datetime.now()
+DAY = dt.timedelta(days=1)
+"""
+
+
+def test_code_that_cannot_be_pure_is_told(make_site) -> None:
+    files = {"interfaces/cabinet/reading.py": IMPURE, "interfaces/cabinet/test_cabinet.py": "import time\n"}
+    told = {one.where: one.problem for one in load_site(make_site(files)).findings}
+    assert told == {
+        "interfaces/cabinet/reading.py:2": "imports time",
+        "interfaces/cabinet/reading.py:4": "imports asyncio",
+        "interfaces/cabinet/reading.py:6": "imports isthmus.engine.engine",
+        "interfaces/cabinet/reading.py:8": "datetime.now() looks at the clock",
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import socket
@@ -14,9 +15,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from isthmus.app.compose import client_of, keyring_of, opened
-from isthmus.app.config import Config, MemoryJournal, SqliteJournal
+from isthmus.app.config import Config, MemoryJournal, PostgresJournal, SqliteJournal
 from isthmus.app.control import running, socket_path
 from isthmus.app.spans import size
+from isthmus.connectors.tls import server_context
 from isthmus.core import Failure
 from isthmus.engine.clock import SystemClock
 
@@ -46,7 +48,7 @@ async def examine(config: Config) -> AsyncIterator[Examined]:
         yield one
     yield await _journal(config)
     for name, placed in config.sources.items():
-        yield _port(name, placed.settings, is_running)
+        yield _source(name, placed.settings, is_running, shared=isinstance(config.journal, PostgresJournal))
     clock = SystemClock()
     for one in await asyncio.gather(*(_endpoint(config, name, clock) for name in config.endpoints)):
         yield one
@@ -110,24 +112,35 @@ async def _read(config: Config) -> Examined:
     return Examined(what="journal", verdict="ok", told=told)
 
 
-def _port(name: str, settings: Any, is_running: bool) -> Examined:
-    what, port, folder = f"source {name}", getattr(settings, "port", None), getattr(settings, "folder", None)
+def _source(name: str, settings: Any, is_running: bool, *, shared: bool) -> Examined:
+    what, folder = f"source {name}", getattr(settings, "folder", None)
     if folder is not None:
         there = next(path for path in (folder, *folder.parents) if path.exists())
         writable = os.access(there, os.W_OK)
         cure = "" if writable else f"let this user write to {there}"
         return Examined(what=what, verdict="ok" if writable else "bad", told=f"watches {folder}", cure=cure)
+    try:
+        if settings.tls is not None:
+            server_context(settings.tls, f"sources.{name}")
+    except Failure as failure:
+        return Examined(what=what, verdict="bad", told=failure.code, cure=failure.detail)
     if is_running:
-        return Examined(what=what, verdict="ok", told=f"port {port} is held by the running engine")
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
+        return Examined(what=what, verdict="ok", told=f"port {settings.port} is held by the running engine")
+    return _port(what, settings.host, settings.port, shared=shared)
+
+
+def _port(what: str, host: str, port: int, *, shared: bool) -> Examined:
+    """Whether we could listen there. On a shared journal nothing tells whether it is an engine of this site that does already."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, port))
+            probe.bind((host, port))
         except OSError as error:
-            cure = f"free port {port}, or choose another in [sources.{name}]; below 1024 it takes a privilege"
-            return Examined(what=what, verdict="bad", told=f"{settings.host}:{port}: {error.strerror}", cure=cure)
-    return Examined(what=what, verdict="ok", told=f"{settings.host}:{port} is free")
+            if shared and error.errno == errno.EADDRINUSE:
+                return Examined(what=what, verdict="warning", told=f"{host}:{port} is taken", cure="right if a node of this site runs here")
+            cure = f"free port {port}, or choose another; below 1024 it takes a privilege"
+            return Examined(what=what, verdict="bad", told=f"{host}:{port}: {error.strerror}", cure=cure)
+    return Examined(what=what, verdict="ok", told=f"{host}:{port} is free")
 
 
 async def _endpoint(config: Config, name: str, clock: SystemClock) -> Examined:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Protocol
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ from isthmus.app.compose import Assembly, assembled
 from isthmus.app.config import Config, MemoryJournal, SqliteJournal
 from isthmus.app.control import Abandon, ControlServer, Redeliver, Reprocess, Request, Resume, socket_path
 from isthmus.app.loop import Signals, first
-from isthmus.core import Site
+from isthmus.core import Site, Transient
 from isthmus.engine.diff import Diff
 from isthmus.engine.status import Status
 from isthmus.engine.telemetry import Meters, Notice, Notify, told
@@ -130,7 +130,7 @@ async def serve(config: Config, site: Site, watcher: Watcher, signals: Signals, 
     async with serving(config, site, watcher.notice) as served:
         watching = asyncio.create_task(watch(served, watcher))
         try:
-            await first(signals.end.wait(), served.assembly.engine.wait())
+            await first(signals.end.wait(), served.assembly.engine.wait(), _done(watching))
             drained = await served.drain(signals.now, drain)
         finally:
             watching.cancel()
@@ -139,11 +139,14 @@ async def serve(config: Config, site: Site, watcher: Watcher, signals: Signals, 
 
 
 async def watch(served: Serving, watcher: Watcher) -> None:
-    """Show a snapshot every now and then, until cancelled."""
+    """Show a snapshot every now and then, until cancelled. While the journal is away there is nothing new to show."""
     while True:
-        watcher.show(await served.snapshot())
+        with suppress(Transient):
+            watcher.show(await served.snapshot())
         await asyncio.sleep(watcher.every)
 
 
-async def _done(task: asyncio.Task[bool]) -> None:
+async def _done(task: asyncio.Task[Any]) -> None:
+    """Until it is done; raises what it raised."""
     await asyncio.wait([task])
+    task.result()

@@ -19,6 +19,7 @@ from types import ModuleType, TracebackType
 
 from msgspec import Struct
 
+from isthmus.app.purity import impure
 from isthmus.core import Endpoint, Event, Failure, Finding, Interface, Rejected, Site, Subscription
 
 
@@ -47,7 +48,7 @@ def load_site(folder: Path, name: str = "") -> LoadedSite:
             Finding(str(folder), "declares no interface", "write interfaces/<name>/interface.py; `isthmus init FOLDER` shows one that runs")
         )
     site, declared = _site(name, modules, folder)
-    return LoadedSite(site, (*findings, *declared, *site.findings()), broken=len(modules) < len(paths) or bool(declared))
+    return LoadedSite(site, (*findings, *declared, *site.findings(), *impure(folder)), broken=len(modules) < len(paths) or bool(declared))
 
 
 def reference_site() -> Path:

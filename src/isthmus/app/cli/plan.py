@@ -22,6 +22,7 @@ from isthmus.app.exits import Exit
 from isthmus.app.messages_file import messages_in
 from isthmus.app.planning import DryRun, as_data, dry_run
 from isthmus.app.site_loader import load_site
+from isthmus.core.pseudonym import ENDPOINT as OURSELVES
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +88,7 @@ def _show(run: DryRun, title: str, terminal: Terminal) -> None:
         terminal.line(f"  {style('event', 'cyan')} {style(event['type'], 'bold')} {printable(event['key'])}{style(order, 'dim')}")
         _body(event["body"], terminal)
     for asked in data["lookups"]:
-        answer = style("stand-in", "yellow", "bold") if asked["stand_in"] else "answered"
+        answer = style("stand-in", "yellow", "bold") if asked["stand_in"] else "pseudonym" if asked["endpoint"] == OURSELVES else "answered"
         args = printable(" ".join(asked.get("args", [])))
         terminal.line(f"  {style('lookup', 'magenta')} {asked['endpoint']}: {asked['name']} {args} → {answer}: {_short(asked['answer'])}")
     for delivery in data["deliveries"]:

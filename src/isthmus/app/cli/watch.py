@@ -50,6 +50,7 @@ class LiveWatcher:
         from rich.live import Live  # noqa: PLC0415
 
         self._title = title
+        self._terminal = terminal
         self._console = Console(file=terminal.out, no_color=not terminal.color)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._notices: deque[tuple[str, str]] = deque(maxlen=5)
@@ -60,7 +61,10 @@ class LiveWatcher:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """The table goes; what was told last stays readable."""
         self._live.stop()
+        for _level, line in self._notices:
+            self._terminal.note(line)
 
     def notice(self, notice: Notice) -> None:
         if notice.level in _TOLD:
