@@ -153,6 +153,14 @@ def _settled(delivery_id: str, now: datetime) -> Settlement:
     return Settlement(delivery_id=delivery_id, outcome=_OUTCOME, state="delivered", started_at=now, ended_at=now)
 
 
+def _seal_micros(rounds: int = 20_000) -> float:
+    ring, body = Keyring.ephemeral(), b"x" * BODY
+    begun = time.thread_time()
+    for _ in range(rounds):
+        ring.seal(body, b"calibration")
+    return (time.thread_time() - begun) / rounds * 1e6
+
+
 async def main() -> None:
     options = argparse.ArgumentParser(description="What the journal costs")
     options.add_argument("--messages", type=int, default=20_000)
@@ -168,6 +176,7 @@ async def main() -> None:
             await bench.whole_way(told.fill)
             print(f"while filling with {told.fill:,} messages:")
             bench.table(told.fill)
+        print(f"calibration: sealing 1,450 bytes takes {_seal_micros():.2f} us")
         print(f"{told.messages:,} messages in batches of {told.batch}, {bench.made:,} kept before, {await journal.size() / 1e6:,.0f} MB:")
         await bench.whole_way(told.messages)
         bench.table(told.messages)

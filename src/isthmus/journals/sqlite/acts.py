@@ -15,7 +15,7 @@ from isthmus.journals.sqlite.intake import keep_identifiers, keep_violations
 from isthmus.journals.sqlite.outbox import align
 from isthmus.journals.sqlite.records import StepRecord, open_delivery, open_event
 from isthmus.journals.sqlite.session import Session, micros, unknown
-from isthmus.journals.sqlite.stages import keep_answers, keep_deliveries, keep_events, line_token
+from isthmus.journals.sqlite.stages import keep_answers, keep_deliveries, keep_events, key_token, line_token
 
 
 class _Kept(NamedTuple):
@@ -37,7 +37,7 @@ class _Kept(NamedTuple):
 
 
 def _kept(session: Session, id: str) -> _Kept | None:
-    row = session.row("act_on", id)
+    row = session.of_id("act_on", id)
     return _Kept(*row) if row else None
 
 
@@ -54,7 +54,7 @@ def redeliver(session: Session, ids: Sequence[str], act: Act) -> list[str]:
         else:
             delivery = open_delivery(session.keyring, id, kept.endpoint, kept.subscription, kept.sealed)
             line = line_token(session, delivery)
-            key = session.keyring.token("key", delivery.key)
+            key = key_token(session, kept.endpoint, delivery.key)
             session.run("drop_ended", kept.seq)
             values = {"seq": kept.seq, "endpoint": kept.endpoint, "line": line, "rank": kept.rank, "key": key, "ready_at": at}
             session.many("keep_due", [{**values, "attempts": kept.attempts}])
@@ -89,7 +89,7 @@ def _end(session: Session, kept: _Kept, state: str, reason: str = "") -> None:
 
 
 def reprocess(session: Session, message_id: str, result: Translated, planned: dict[str, Sequence[Planned]], act: Act) -> list[str]:
-    row = session.row("message_state", message_id)
+    row = session.of_id("message_state", message_id)
     if row is None:
         raise unknown("message", message_id)
     message, shelf, interface, state = row
@@ -111,7 +111,7 @@ def reprocess(session: Session, message_id: str, result: Translated, planned: di
     for subscription, results in planned.items():
         for one in results:
             if one.answers:
-                keep_answers(session, subscription, shelf, one)
+                keep_answers(session, subscription, _event(session, one.event_id), shelf, one)
             for delivery in one.deliveries:
                 current, is_new = _place(session, message, shelf, structs.replace(delivery, subscription=subscription), act)
                 stays.add(current)
@@ -121,6 +121,15 @@ def reprocess(session: Session, message_id: str, result: Translated, planned: di
         if kept is not None and kept.state in UNFINISHED:
             _supersede(session, kept, "", act)
     return fresh
+
+
+def _event(session: Session, event_id: str) -> int:
+    """Seq of the newest row of an event."""
+    rows = [row for row in session.rows("known_events", session.seqs_of_ids((event_id,))) if row[0] == event_id]
+    if not rows:
+        raise unknown("event", event_id)
+    newest: int = rows[-1][1]
+    return newest
 
 
 def _replace_events(session: Session, message: int, shelf: int, result: Translated, act: Act) -> None:
@@ -149,8 +158,10 @@ def _place(session: Session, message: int, shelf: int, delivery: Delivery, act: 
         return old.id, False
     successor = structs.replace(delivery, id=derive_id("reprocess", old.id, delivery.body), supersedes=old.id)
     keep_deliveries(session, [(message, shelf, successor)], act.at)
-    session.run("inherit_rank", old.rank, successor.id)
-    session.run("inherit_turn", old.rank, successor.id)
+    made = _kept(session, successor.id)
+    if made is not None:
+        session.run("inherit_rank", old.rank, made.seq)
+        session.run("inherit_turn", old.rank, made.seq)
     _supersede(session, old, successor.id, act)
     align(session, successor.endpoint, line_token(session, successor))
     return successor.id, True

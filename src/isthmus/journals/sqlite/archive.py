@@ -7,19 +7,20 @@ from isthmus.core.lookup import Answer
 from isthmus.core.outcome import Receipt
 from isthmus.journals.port import DeliveryState, Query, Step, Stored, StoredDelivery, Story, Tally
 from isthmus.journals.rules import SHORTEST_PREFIX, receipt_step
-from isthmus.journals.sqlite.intake import kind_token, violations
+from isthmus.journals.sqlite.intake import identifier_key, kind_token, violations
+from isthmus.journals.sqlite.locator import id_key, prefix_keys
 from isthmus.journals.sqlite.records import open_answers, open_delivery, open_event, open_head, open_step, receipts_in
-from isthmus.journals.sqlite.session import Row, Session, micros, moment, moment_or_none
+from isthmus.journals.sqlite.session import Row, Session, listed, micros, moment, moment_or_none
 
 _END = (1 << 62) - 1
-_LAST = "\U0010ffff"
-"""Sorts after every character of an id."""
 
 
 def find(session: Session, query: Query) -> list[Stored]:
     """Driven by the narrowest index: identifier, rare state, kind, interface."""
+    identifier = identifier_key(session, query.identifier)
     values: dict[str, object] = {
-        "identifier": session.keyring.token("identifier", query.identifier),
+        "identifier": identifier,
+        "fresh": listed(session.fresh.all(identifier)),
         "interface": query.interface or None,
         "kind": kind_token(session, query.kind) if query.kind else None,
         "state": query.state or None,
@@ -28,7 +29,11 @@ def find(session: Session, query: Query) -> list[Stored]:
         "before": query.before or _END,
         "limit": query.limit,
     }
-    return [_stored(session, row) for row in session.rows_named(_by(query), values)]
+    rows = session.rows_named(_by(query), values)
+    if query.identifier:
+        rows += session.rows_named("find_fresh_identifier", values)
+        rows = sorted({row[0]: row for row in rows}.values(), key=lambda row: row[0], reverse=True)[: query.limit]
+    return [_stored(session, row) for row in rows]
 
 
 def _by(query: Query) -> str:
@@ -64,7 +69,10 @@ def _stored(session: Session, row: Row) -> Stored:
 
 def story(session: Session, any_id: str) -> Story | None:
     prefix = len(any_id) >= SHORTEST_PREFIX
-    owners = session.rows_named("owner_of_id", {"first": any_id, "last": any_id + _LAST if prefix else any_id})
+    keys = prefix_keys(any_id) if prefix else (id_key(any_id),) * 2
+    seqs = [*session.fresh.between(*keys), *(seq for (seq,) in session.rows("locate_between", *keys))]
+    length = len(any_id) if prefix else _END  # without a prefix all of the id is compared
+    owners = session.rows_named("owner_of_id", {"seqs": listed(seqs), "id": any_id, "length": length})
     if len(owners) != 1:
         return None
     message: int = owners[0][0]
@@ -76,8 +84,10 @@ def story(session: Session, any_id: str) -> Story | None:
     subjects = {message: kept.id, **{one[0]: one[1] for one in deliveries_}}
     told: list[tuple[int, Step]] = [(message, Step(at=kept.received_at, subject=kept.id, stage=row[9], code=row[10]))]
     told += [(one[0], Step(at=moment(one[4]), subject=one[1], stage="planned", code=one[3])) for one in deliveries_]
+    steps = session.rows("steps", message)
+    told += _translated(session, message, kept.id, steps)
     receipts: list[tuple[str, Receipt]] = []
-    for seq, subject, at, stage, sealed in session.rows("steps", message):
+    for seq, subject, at, stage, sealed in steps:
         record, name, when = open_step(session.keyring, seq, sealed), subjects[subject], moment(at)
         proofs = receipts_in(record)
         receipts += [(name, one) for one in proofs]
@@ -95,14 +105,24 @@ def story(session: Session, any_id: str) -> Story | None:
     )
 
 
+def _translated(session: Session, message: int, id: str, steps: list[Row]) -> list[tuple[int, Step]]:
+    """A plain translation is told by its events alone: the oldest, unless a reprocess made it."""
+    first = session.row("first_event", message)
+    if first is None or any(seq < first[0] for seq, _, _, stage, _ in steps if stage == "reprocessed"):
+        return []
+    if any(stage == "translated" for _, _, _, stage, _ in steps):
+        return []
+    return [(first[0], Step(at=moment(first[1]), subject=id, stage="translated"))]
+
+
 def delivery(session: Session, id: str) -> Delivery | None:
-    row = session.row("delivery", id)
+    row = session.of_id("delivery", id)
     return open_delivery(session.keyring, *row) if row else None
 
 
 def answers(session: Session, event_id: str, subscription: str) -> tuple[Answer, ...]:
-    row = session.row("answers", event_id, subscription)
-    return open_answers(session.keyring, *row) if row else ()
+    rows = session.rows("answers", session.seqs((id_key(event_id),)), subscription)
+    return open_answers(session.keyring, *rows[-1]) if rows else ()
 
 
 def deliveries(session: Session, state: DeliveryState, endpoint: str, before: int, limit: int) -> list[StoredDelivery]:

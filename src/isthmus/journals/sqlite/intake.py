@@ -7,15 +7,16 @@ from collections.abc import Iterable, Sequence
 from isthmus.core.contract import Violation
 from isthmus.core.message import Message
 from isthmus.journals.port import Accepted, Arrival, Identifier
+from isthmus.journals.sqlite.locator import id_key, token_key
 from isthmus.journals.sqlite.records import MessageHead, open_head, open_violations, seal_body, seal_head, seal_violations
-from isthmus.journals.sqlite.session import Row, Session, listed, micros, place
+from isthmus.journals.sqlite.session import Row, Session, micros, place
 
 
 def receive(session: Session, arrivals: Sequence[Arrival]) -> list[Accepted]:
     """Duplicates are told apart first, so that only what is new is sealed and written."""
     known = {
         id: (seq, interface, head)
-        for id, seq, interface, head in session.rows("known_messages", listed(one.message.id for one in arrivals))
+        for id, seq, interface, head in session.rows("known_messages", session.seqs_of_ids(one.message.id for one in arrivals))
     }
     fresh: dict[str, tuple[int, Arrival]] = {}
     accepted: list[Accepted] = []
@@ -46,7 +47,6 @@ def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
     keyring = session.keyring
     messages: list[Row] = []
     bodies: list[Row] = []
-    tokens: list[Row] = []
     for seq, arrival in fresh:
         message = arrival.message
         shelf = session.shelf(message.interface)
@@ -67,11 +67,11 @@ def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
             )
         )
         bodies.append((place(shelf, seq), seal_body(keyring, message.id, message.body)))
-        tokens.extend(_tokens(session, seq, arrival.identifiers, message.control_id))
+        session.index(id_key(message.id), seq)
+        keep_identifiers(session, seq, (*arrival.identifiers, ("control", message.control_id)))
         session.count("message", message.interface, arrival.state)
     session.many("keep_message", messages)
     session.many("keep_body", bodies)
-    session.many("keep_identifier", tokens)
     session.many("keep_untranslated", [(seq,) for seq, arrival in fresh if arrival.state == "received"])
     session.many("keep_verdict", [(seq, arrival.state, arrival.reason) for seq, arrival in fresh if arrival.state != "received"])
     session.many("keep_violations", [(seq, seal_violations(keyring, seq, one.violations)) for seq, one in fresh if one.violations])
@@ -82,15 +82,13 @@ def kind_token(session: Session, kind: str) -> bytes:
     return session.keyring.token("kind", kind)[:8]
 
 
-def _tokens(session: Session, seq: int, identifiers: Iterable[Identifier], control_id: str = "") -> list[Row]:
-    values = {value for _, value in identifiers if value}
-    if control_id:
-        values.add(control_id)
-    return [(session.keyring.token("identifier", value), seq) for value in values]
+def identifier_key(session: Session, value: str) -> int:
+    return token_key(session.keyring.token("identifier", value))
 
 
 def keep_identifiers(session: Session, seq: int, identifiers: Iterable[Identifier]) -> None:
-    session.many("keep_identifier", _tokens(session, seq, identifiers))
+    for value in {value for _, value in identifiers if value}:
+        session.index(identifier_key(session, value), seq)
 
 
 def violations(session: Session, message: int) -> tuple[Violation, ...]:

@@ -62,6 +62,7 @@ class SqliteJournal:
     async def close(self) -> None:
         store, self._store = self._store, None
         if store is not None:
+            await store.end()
             await asyncio.get_running_loop().run_in_executor(None, store.close)
 
     @property

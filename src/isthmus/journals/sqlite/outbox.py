@@ -8,8 +8,10 @@ from datetime import datetime
 from isthmus.core.outcome import Delivered, Receipt, Unknown
 from isthmus.journals.port import Claimed, Settlement
 from isthmus.journals.rules import attempt_code, attempt_tag, receipts_of
+from isthmus.journals.sqlite.locator import token_key
 from isthmus.journals.sqlite.records import StepRecord, open_delivery
-from isthmus.journals.sqlite.session import Row, Session, listed, micros, moment, unknown
+from isthmus.journals.sqlite.session import Row, Session, micros, moment, unknown
+from isthmus.journals.sqlite.stages import key_token
 
 
 def claim(session: Session, endpoint: str, limit: int, now: datetime, owner: str) -> list[Claimed]:
@@ -32,7 +34,7 @@ def claim(session: Session, endpoint: str, limit: int, now: datetime, owner: str
 
 
 def settle(session: Session, settlements: Sequence[Settlement], owner: str) -> None:
-    found = {row[0]: row[1:] for row in session.rows("settling", listed(one.delivery_id for one in settlements))}
+    found = {row[0]: row[1:] for row in session.rows("settling", session.seqs_of_ids(one.delivery_id for one in settlements))}
     for one in settlements:
         if one.delivery_id not in found:
             raise unknown("delivery", one.delivery_id)
@@ -64,6 +66,7 @@ class _Batch:
         self._dead: list[Row] = []
         self._ended: list[Row] = []
         self._digests: list[Row] = []
+        self._forgotten: list[Row] = []
         self._freed: dict[Row, None] = {}
         self._moved: dict[Row, None] = {}
 
@@ -81,7 +84,7 @@ class _Batch:
         if isinstance(outcome, Delivered) and outcome.digest:
             self._digests.append((outcome.digest, endpoint, key))
         if isinstance(outcome, Unknown):
-            self._digests.append(("", endpoint, key))
+            self._forgotten.append((endpoint, key))
         state = "superseded" if replaced and one.state != "unknown" else one.state
         session.count("delivery", subscription, "sending", -1)
         session.count("delivery", subscription, state)
@@ -109,6 +112,7 @@ class _Batch:
         session.many("put_dead", self._dead)
         session.many("keep_ended", self._ended)
         session.many("know_digest", self._digests)
+        session.many("know_nothing", self._forgotten)
         session.many("promote", list(self._freed))
         for endpoint, line in self._moved:
             align(session, endpoint, line)
@@ -128,7 +132,7 @@ def release(session: Session, owner: str, now: datetime) -> int:
     at = micros(now)
     for _, seq, message, endpoint, subscription, key in rows:
         session.run("put_back", "unknown", True, at, at, None, "owner-gone", seq)
-        session.run("know_digest", "", endpoint, key)
+        session.run("know_nothing", endpoint, key)
         session.count("delivery", subscription, "sending", -1)
         session.count("delivery", subscription, "unknown")
         session.count("attempt", endpoint, "lost")
@@ -146,10 +150,11 @@ def next_due(session: Session, endpoint: str) -> datetime | None:
 
 
 def receipt(session: Session, delivery_key: str, endpoint: str, found: Receipt, now: datetime) -> bool:
-    row = session.row("newest_of_key", endpoint, session.keyring.token("key", delivery_key))
-    if row is None:
+    candidates = session.rows("deliveries_at", session.seqs((token_key(key_token(session, endpoint, delivery_key)),)))
+    newest = next((row for row in candidates if row[3] == endpoint), None)
+    if newest is None:
         return False
-    _, seq, message, subscription = row
+    seq, message, subscription, _ = newest
     session.count("receipt", subscription, found.kind)
     session.step(message, seq, now, "receipt", StepRecord(receipts=((found.kind, found.code, found.reference),)))
     return True

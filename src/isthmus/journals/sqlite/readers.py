@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from isthmus.journals.sealing import Keyring
+from isthmus.journals.sqlite.locator import Fresh
 from isthmus.journals.sqlite.schema import connect_to_read
 from isthmus.journals.sqlite.session import Session
 from isthmus.journals.sqlite.statements import statements
@@ -19,11 +20,15 @@ T = TypeVar("T")
 
 
 class Readers:
-    """A small pool. Each read sees everything that was committed before it began."""
+    """A small pool. Each read sees everything that was committed before it began.
 
-    def __init__(self, path: Path, keyring: Keyring, threads: int) -> None:
+    ``fresh`` is the writer's, of the same process; None where another process writes: then each read loads what is not merged.
+    """
+
+    def __init__(self, path: Path, keyring: Keyring, fresh: Fresh | None, threads: int) -> None:
         self._path = path
         self._keyring = keyring
+        self._fresh = fresh
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="isthmus-journal-reader", initializer=self._connect)
@@ -39,13 +44,15 @@ class Readers:
     def _connect(self) -> None:
         connection = connect_to_read(self._path)
         self._connections.append(connection)
-        self._local.session = Session(connection, statements(), self._keyring)
+        self._local.session = Session(connection, statements(), self._keyring, Fresh() if self._fresh is None else self._fresh)
 
     def _read(self, read: Callable[[Session], T]) -> T:
         """In one transaction, so that a story is of one moment."""
         session: Session = self._local.session
         session.connection.execute("BEGIN")
         try:
+            if self._fresh is None:
+                session.load_fresh()
             return read(session)
         finally:
             session.connection.execute("COMMIT")

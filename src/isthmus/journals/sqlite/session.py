@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +12,7 @@ import msgspec
 from isthmus.core.failure import Bug
 from isthmus.journals.rules import Noun
 from isthmus.journals.sealing import Keyring
+from isthmus.journals.sqlite.locator import Entry, Fresh, id_key, packed
 from isthmus.journals.sqlite.records import StepRecord, seal_step
 
 Row = tuple[Any, ...]
@@ -24,14 +24,17 @@ _SHELF = 44
 class Session:
     """For reading it is used as it is; the writer adds :meth:`load`, :meth:`flush` and :meth:`finish`."""
 
-    def __init__(self, connection: sqlite3.Connection, sql: dict[str, str], keyring: Keyring) -> None:
+    def __init__(self, connection: sqlite3.Connection, sql: dict[str, str], keyring: Keyring, fresh: Fresh) -> None:
         self.connection = connection
         self.keyring = keyring
+        self.fresh = fresh
         self._sql = sql
-        self._counts: Counter[tuple[Noun, str, str]] = Counter()
+        self._counts: dict[tuple[Noun, str, str], int] = {}
         self._last = 0
         self._shelves: dict[str, int] = {}
         self._steps: list[Row] = []
+        self._entries: list[Entry] = []
+        self._run: list[Entry] = []
 
     # ---- statements
 
@@ -55,17 +58,49 @@ class Session:
         if rows:
             self.connection.executemany(self._sql[name], rows)
 
+    # ---- finding by id or token
+
+    def seqs(self, keys: Iterable[int]) -> str:
+        """All that may stand under these keys, for ``json_each(?)``; the rows decide."""
+        wanted = list(keys)
+        found = [seq for key in wanted for seq in self.fresh.all(key)]
+        found += [seq for (seq,) in self.rows("locate", listed(wanted))]
+        return listed(dict.fromkeys(found))
+
+    def seqs_of_ids(self, ids: Iterable[str]) -> str:
+        """Like :meth:`seqs`; of an id only the newest matter, so what is found fresh is not looked for further."""
+        found, others = self.fresh.find([id_key(id) for id in ids])
+        if others:
+            found += [seq for (seq,) in self.rows("locate", listed(others))]
+        return listed(dict.fromkeys(found))
+
+    def of_id(self, name: str, id: str) -> Row | None:
+        """The newest row of a statement that asks for seq and id."""
+        found = msgspec.json.decode(self.seqs_of_ids((id,)), type=list[int])
+        return next((row for seq in sorted(found, reverse=True) if (row := self.row(name, seq, id))), None)
+
+    def index(self, key: int, seq: int) -> None:
+        self.fresh.add(key, seq)
+        self._entries.append((key, seq))
+
     # ---- what the writer keeps between transactions
 
     def load(self) -> None:
         """Read numbers and shelves anew: at the start, and after an operation that failed and was taken back."""
         self._last = max(self._last, (self.row("last_seq") or (0,))[0])  # a number is never given twice
         self._shelves = dict(self.rows("shelves"))
+        self.load_fresh()
         self.forget()
+
+    def load_fresh(self) -> None:
+        self.fresh.load([run for (run,) in self.rows("runs")])
+        for key, seq in self._run:
+            self.fresh.add(key, seq)
 
     def forget(self) -> None:
         self._counts.clear()
         self._steps.clear()
+        self._entries.clear()
 
     def next(self) -> int:
         self._last += 1
@@ -79,7 +114,8 @@ class Session:
         return number
 
     def count(self, noun: Noun, name: str, state: str, by: int = 1) -> None:
-        self._counts[noun, name, state] += by
+        key = (noun, name, state)
+        self._counts[key] = self._counts.get(key, 0) + by
 
     def step(self, message: int, subject: int, at: datetime, stage: str, record: StepRecord | None = None) -> None:
         seq = self.next()
@@ -90,11 +126,18 @@ class Session:
         """Write the steps and counts of one operation."""
         self.many("keep_step", self._steps)
         self.many("count", [(*key, count) for key, count in self._counts.items() if count])
+        self._run += self._entries
         self.forget()
 
     def finish(self) -> None:
         """The last write of a transaction."""
         self.run("keep_last_seq", self._last)
+        if self._run:
+            self.run("keep_run", packed(self._run))
+
+    def ended(self) -> None:
+        """The transaction is committed, or taken back."""
+        self._run = []
 
 
 def place(shelf: int, seq: int) -> int:

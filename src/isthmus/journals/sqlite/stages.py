@@ -15,6 +15,7 @@ from isthmus.core.failure import Bug
 from isthmus.core.message import Message
 from isthmus.journals.port import Planned, Position, Translated
 from isthmus.journals.sqlite.intake import keep_identifiers, keep_violations, violations
+from isthmus.journals.sqlite.locator import id_key, token_key
 from isthmus.journals.sqlite.records import (
     StepRecord,
     open_body,
@@ -48,16 +49,15 @@ def _message(session: Session, row: Row) -> Message:
 
 
 def message(session: Session, id: str) -> Message | None:
-    row = session.row("message_with_body", id)
+    row = session.of_id("message_with_body", id)
     return _message(session, row) if row else None
 
 
 def translated(session: Session, results: Sequence[Translated], now: datetime) -> None:
-    waiting = {row[0]: row[1:] for row in session.rows("translating", listed(one.message_id for one in results))}
+    waiting = {row[0]: row[1:] for row in session.rows("translating", session.seqs_of_ids(one.message_id for one in results))}
     for result in results:
         if result.message_id not in waiting:
             raise unknown("message", result.message_id)
-    known = {row[0] for row in session.rows("known_events", listed(event.id for one in results for event in one.events))}
     events: list[tuple[int, int, Envelope]] = []
     done: list[Row] = []
     verdicts: list[Row] = []
@@ -69,17 +69,15 @@ def translated(session: Session, results: Sequence[Translated], now: datetime) -
         done.append((seq,))
         session.count("message", interface, "received", -1)
         session.count("message", interface, result.state)
-        session.step(seq, seq, now, result.state, StepRecord(result.reason, result.detail) if result.reason or result.detail else None)
+        if not result.events or result.state != "translated" or result.reason or result.detail:  # else the events tell when
+            session.step(seq, seq, now, result.state, StepRecord(result.reason, result.detail))
         if result.state != "translated" or result.reason:
             verdicts.append((seq, result.state, result.reason))
         if result.identifiers:
             keep_identifiers(session, seq, result.identifiers)
         if result.violations:
             keep_violations(session, seq, tuple(dict.fromkeys((*violations(session, seq), *result.violations))))
-        for event in result.events:
-            if event.id not in known:
-                known.add(event.id)
-                events.append((seq, shelf, event))
+        events += [(seq, shelf, event) for event in {event.id: event for event in result.events}.values()]
     session.many("drop_untranslated", done)
     session.many("keep_verdict", verdicts)
     keep_events(session, events, now, fed=True)
@@ -94,6 +92,7 @@ def keep_events(session: Session, events: list[tuple[int, int, Envelope]], now: 
         seq = session.next()
         rows.append((seq, event.id, message, shelf, event.type, event.version, at, fed))
         bodies.append((place(shelf, seq), seal_event(session.keyring, event)))
+        session.index(id_key(event.id), seq)
         session.count("event", event.type, "kept")
     session.many("keep_event", rows)
     session.many("keep_body", bodies)
@@ -152,31 +151,33 @@ def stop(session: Session, name: str, reason: str, detail: str) -> None:
 
 def planned(session: Session, name: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
     _enrolled(session, name)
-    events = {id: (message, shelf) for id, _, message, shelf in session.rows("known_events", listed(one.event_id for one in results))}
+    events = {row[0]: row[1:] for row in session.rows("known_events", session.seqs_of_ids(one.event_id for one in results))}
     for result in results:
         if result.event_id not in events:
             raise unknown("event", result.event_id)
-    known = {row[0] for row in session.rows("known_deliveries", listed(one.id for result in results for one in result.deliveries))}
+    known = {
+        row[0] for row in session.rows("known_deliveries", session.seqs_of_ids(one.id for result in results for one in result.deliveries))
+    }
     fresh: list[tuple[int, int, Delivery]] = []
     for result in results:
-        message, shelf = events[result.event_id]
+        event, message, shelf = events[result.event_id]
         for delivery in result.deliveries:
             if delivery.id not in known:
                 known.add(delivery.id)
                 fresh.append((message, shelf, delivery if delivery.subscription == name else structs.replace(delivery, subscription=name)))
         if result.answers:
-            keep_answers(session, name, shelf, result)
+            keep_answers(session, name, event, shelf, result)
     keep_deliveries(session, fresh, now)
     session.run("move_cursor", cursor, name)
 
 
-def keep_answers(session: Session, subscription: str, shelf: int, result: Planned) -> None:
+def keep_answers(session: Session, subscription: str, event: int, shelf: int, result: Planned) -> None:
     """The newest are the ones that count."""
-    for (old,) in session.rows("replaced_answer", result.event_id, subscription):
+    for (old,) in session.rows("replaced_answer", event, subscription):
         session.run("drop_body", old)
     where = place(shelf, session.next())
     session.run("keep_body", where, seal_answers(session.keyring, where, result.answers))
-    session.run("keep_answer", result.event_id, subscription, where)
+    session.run("keep_answer", event, subscription, where)
 
 
 def keep_deliveries(session: Session, fresh: list[tuple[int, int, Delivery]], now: datetime) -> None:
@@ -185,10 +186,9 @@ def keep_deliveries(session: Session, fresh: list[tuple[int, int, Delivery]], no
     rows: list[Row] = []
     bodies: list[Row] = []
     due: list[dict[str, object]] = []
-    known: list[Row] = []
     for message, shelf, delivery in fresh:
         seq = session.next()
-        key = keyring.token("key", delivery.key)
+        key = key_token(session, delivery.endpoint, delivery.key)
         rows.append((seq, delivery.id, message, shelf, delivery.endpoint, delivery.subscription, at, seq))
         bodies.append((place(shelf, seq), seal_delivery(keyring, delivery)))
         due.append(
@@ -202,12 +202,16 @@ def keep_deliveries(session: Session, fresh: list[tuple[int, int, Delivery]], no
                 "attempts": 0,
             }
         )
-        known.append((delivery.endpoint, key, seq))
+        session.index(id_key(delivery.id), seq)
+        session.index(token_key(key), seq)
         session.count("delivery", delivery.subscription, "due")
     session.many("keep_delivery", rows)
     session.many("keep_body", bodies)
     session.many("keep_due", due)
-    session.many("keep_known", known)
+
+
+def key_token(session: Session, endpoint: str, key: str) -> bytes:
+    return session.keyring.token("key " + endpoint, key)
 
 
 def line_token(session: Session, delivery: Delivery) -> bytes | None:

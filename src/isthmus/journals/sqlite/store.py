@@ -1,4 +1,4 @@
-"""The open file: its lock, writer, readers and checkpointer, built and taken down in the right order."""
+"""The open file: its lock, writer, readers and tidier, built and taken down in the right order."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from pathlib import Path
 
 from isthmus.core.failure import Rejected
 from isthmus.journals.sealing import Keyring
-from isthmus.journals.sqlite.checkpointer import Checkpointer, copy, log_size
+from isthmus.journals.sqlite.checkpointer import log_size
+from isthmus.journals.sqlite.locator import Fresh
 from isthmus.journals.sqlite.lock import WriterLock
 from isthmus.journals.sqlite.readers import Readers
 from isthmus.journals.sqlite.schema import connect, migrate
 from isthmus.journals.sqlite.session import Session
 from isthmus.journals.sqlite.statements import statements
+from isthmus.journals.sqlite.tidier import Tidier
 from isthmus.journals.sqlite.writer import Writer
 
 READERS = 2
-PAGES = 256
+PAGES = 128
 """Pages given back in one go (a megabyte): some milliseconds of the writer."""
 
 
@@ -30,9 +32,10 @@ class Store:
         self._lock = lock
         self._session = session
         self._loop = loop
-        self._checkpointer = Checkpointer(path, self._finish_checkpoint)
-        self.writer = Writer(session, loop, self._checkpointer.after_commit)
-        self.readers = Readers(path, session.keyring, READERS)
+        self.writer = Writer(session, loop)
+        self._tidier = Tidier(path, self.writer, session.fresh, loop)
+        self.writer.start(self._tidier.after_commit)
+        self.readers = Readers(path, session.keyring, session.fresh, READERS)
 
     @classmethod
     def open(cls, path: Path, keyring: Keyring, loop: asyncio.AbstractEventLoop) -> Store:
@@ -44,7 +47,7 @@ class Store:
             connection = connect(path)
             try:
                 migrate(connection, path)
-                session = Session(connection, statements(), keyring)
+                session = Session(connection, statements(), keyring, Fresh())
                 same_ring(session, path)
                 return cls(path, lock, session, loop)
             except BaseException:
@@ -57,9 +60,13 @@ class Store:
             lock.give()
             raise
 
+    async def end(self) -> None:
+        """On the event loop, before ``close`` in a thread."""
+        await self._tidier.end()
+
     def close(self) -> None:
         """What waits is finished; the log is carried into the file, so that what lies there is one whole file."""
-        self._checkpointer.close()
+        self._tidier.close()
         self.writer.close()
         self.readers.close()
         self._session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -74,18 +81,6 @@ class Store:
         while await self.writer.do(_vacuum, alone=True):
             pass
         await self.writer.do(_cut_log, alone=True)
-
-    def _finish_checkpoint(self) -> None:
-        self._loop.call_soon_threadsafe(self._ask_writer)
-
-    def _ask_writer(self) -> None:
-        self._finishing = self._loop.create_task(self._copy_rest())
-
-    async def _copy_rest(self) -> None:
-        try:
-            await self.writer.do(lambda session: copy(session.connection), alone=True)
-        finally:
-            self._checkpointer.finished()
 
 
 def _vacuum(session: Session) -> bool:

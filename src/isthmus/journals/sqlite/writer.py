@@ -35,15 +35,18 @@ _Outcome = tuple[asyncio.Future[Any], Any, BaseException | None]
 class Writer:
     """Lives from ``open`` to ``close`` of its journal; ``commits`` counts its transactions."""
 
-    def __init__(self, session: Session, loop: asyncio.AbstractEventLoop, after_commit: Callable[[], None]) -> None:
+    def __init__(self, session: Session, loop: asyncio.AbstractEventLoop) -> None:
         self._session = session
         self._loop = loop
-        self._after_commit = after_commit
+        self._after_commit: Callable[[], None] = lambda: None
         self._queue: SimpleQueue[_Operation | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="isthmus-journal-writer", daemon=True)
         self._closed = False
         self.commits = 0
         session.load()
+
+    def start(self, after_commit: Callable[[], None]) -> None:
+        self._after_commit = after_commit
         self._thread.start()
 
     async def do(self, run: Callable[[Session], T], *, alone: bool = False) -> T:
@@ -98,8 +101,10 @@ class Writer:
             execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - a thread must not end silently: whoever waits is told
             failure = _failure(error)
+            self._session.ended()
             self._undo("ROLLBACK")
             return [(one.future, None, failure) for one in batch]
+        self._session.ended()
         self.commits += 1
         return outcomes
 

@@ -1,9 +1,10 @@
 -- The journal's first schema.
 --
---   history   message, event, delivery, identifier, violation, step, answer: rows are added; a person's act (reprocess) marks old
+--   history   message, event, delivery, violation, step, answer: rows are added; a person's act (reprocess) marks old
 --             events and links deliveries, the pruner replaces a body by its head
 --   hot       untranslated, due: hold only what is not finished; a row comes, waits and goes
 --   counters  tally: kept in the transaction of what they count
+--   index     run, locator: from ids and identifiers to seq (locator.py says why not an index on each table)
 --
 -- One sequence numbers everything, so seq is the order in which things were kept. States are told by place: a message is received
 -- while it is in untranslated, else what verdict says, else translated; a delivery is what due says, else what ended says, else
@@ -35,7 +36,7 @@ CREATE TABLE body (
 
 CREATE TABLE message (
     seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
+    id TEXT NOT NULL,
     shelf INTEGER NOT NULL,
     source TEXT NOT NULL,
     received_at INTEGER NOT NULL,
@@ -56,12 +57,6 @@ CREATE TABLE verdict (
 );
 CREATE INDEX verdict_state ON verdict (state, seq);
 
-CREATE TABLE identifier (
-    token BLOB NOT NULL,
-    message INTEGER NOT NULL,
-    PRIMARY KEY (token, message)
-) WITHOUT ROWID;
-
 CREATE TABLE violation (
     message INTEGER PRIMARY KEY,
     sealed BLOB NOT NULL                 -- all of them
@@ -79,13 +74,12 @@ CREATE TABLE event (
     superseded INTEGER NOT NULL DEFAULT 0,
     head BLOB                            -- once pruned: the envelope without its body
 );
-CREATE INDEX event_id ON event (id);
 CREATE INDEX event_message ON event (message);
 CREATE INDEX event_fed ON event (type, seq) WHERE fed = 1;
 
 CREATE TABLE delivery (
     seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
+    id TEXT NOT NULL,
     message INTEGER NOT NULL,
     shelf INTEGER NOT NULL,
     endpoint TEXT NOT NULL,
@@ -117,7 +111,7 @@ CREATE TABLE step (
 ) WITHOUT ROWID;
 
 CREATE TABLE answer (
-    event TEXT NOT NULL,
+    event INTEGER NOT NULL,
     subscription TEXT NOT NULL,
     place INTEGER NOT NULL,
     PRIMARY KEY (event, subscription)
@@ -151,11 +145,10 @@ CREATE INDEX due_owner ON due (owner, seq) WHERE owner IS NOT NULL;
 CREATE INDEX due_dead ON due (seq) WHERE state = 'dead';
 CREATE INDEX due_unknown ON due (seq) WHERE state = 'unknown';
 
--- The newest delivery of a business key, and what the endpoint last confirmed to hold under it.
+-- What an endpoint last confirmed to hold under a business key.
 CREATE TABLE known (
     endpoint TEXT NOT NULL,
     key BLOB NOT NULL,
-    delivery INTEGER NOT NULL,
     digest TEXT NOT NULL,
     PRIMARY KEY (endpoint, key)
 ) WITHOUT ROWID;
@@ -166,6 +159,18 @@ CREATE TABLE subscription (
     cursor INTEGER NOT NULL,
     stopped TEXT NOT NULL DEFAULT '',
     detail BLOB                          -- sealed
+) WITHOUT ROWID;
+
+-- ---- index ------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY,
+    entries BLOB NOT NULL                -- pairs of key and seq, 8 bytes each, not yet in locator
+);
+CREATE TABLE locator (
+    key INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (key, seq)
 ) WITHOUT ROWID;
 
 -- ---- counters and the pruner ------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ FROM delivery d
 LEFT JOIN due u ON u.seq = d.seq
 LEFT JOIN ended e ON e.seq = d.seq
 LEFT JOIN body b ON b.place = (d.shelf << 44 | d.seq)
-WHERE d.id = ?
+WHERE d.seq = ? AND d.id = ?
 
 -- name: message_state
 SELECT
@@ -18,7 +18,7 @@ FROM message m
 JOIN shelf s ON s.number = m.shelf
 LEFT JOIN untranslated u ON u.seq = m.seq
 LEFT JOIN verdict v ON v.seq = m.seq
-WHERE m.id = ?
+WHERE m.seq = ? AND m.id = ?
 
 -- name: deliveries_of
 SELECT id FROM delivery WHERE message = ? ORDER BY seq
@@ -40,10 +40,10 @@ UPDATE delivery SET successor = ? WHERE seq = ? AND successor = ''
 UPDATE due SET replaced = 1 WHERE seq = ?
 
 -- name: inherit_rank
-UPDATE delivery SET rank = ? WHERE id = ?
+UPDATE delivery SET rank = ? WHERE seq = ?
 
 -- name: inherit_turn
-UPDATE due SET rank = ? WHERE seq = (SELECT seq FROM delivery WHERE id = ?)
+UPDATE due SET rank = ? WHERE seq = ?
 
 -- name: spare_again
 -- A message that the pruner has passed gets its attention once more.

@@ -48,15 +48,32 @@ SELECT
     m.seq, m.id, s.interface, m.source, m.received_at, m.size,
     CASE WHEN u.seq IS NOT NULL THEN 'received' ELSE coalesce(v.state, 'translated') END AS standing,
     coalesce(v.reason, CASE WHEN u.seq IS NOT NULL THEN m.reason ELSE '' END), m.head
-FROM identifier i
-CROSS JOIN message m ON m.seq = i.message
+FROM locator i
+CROSS JOIN message m ON m.seq = i.seq
 JOIN shelf s ON s.number = m.shelf
 LEFT JOIN untranslated u ON u.seq = m.seq
 LEFT JOIN verdict v ON v.seq = m.seq
-WHERE i.token = :identifier AND i.message < :before
+WHERE i.key = :identifier AND i.seq < :before
     AND (:interface IS NULL OR s.interface = :interface) AND (:kind IS NULL OR m.kind = :kind) AND (:state IS NULL OR standing = :state)
     AND (:since IS NULL OR m.received_at >= :since) AND (:until IS NULL OR m.received_at < :until)
-ORDER BY i.message DESC
+ORDER BY i.seq DESC
+LIMIT :limit
+
+-- name: find_fresh_identifier
+-- Among what is not in the locator yet.
+SELECT
+    m.seq, m.id, s.interface, m.source, m.received_at, m.size,
+    CASE WHEN u.seq IS NOT NULL THEN 'received' ELSE coalesce(v.state, 'translated') END AS standing,
+    coalesce(v.reason, CASE WHEN u.seq IS NOT NULL THEN m.reason ELSE '' END), m.head
+FROM json_each(:fresh) i
+CROSS JOIN message m ON m.seq = i.value
+JOIN shelf s ON s.number = m.shelf
+LEFT JOIN untranslated u ON u.seq = m.seq
+LEFT JOIN verdict v ON v.seq = m.seq
+WHERE i.value < :before
+    AND (:interface IS NULL OR s.interface = :interface) AND (:kind IS NULL OR m.kind = :kind) AND (:state IS NULL OR standing = :state)
+    AND (:since IS NULL OR m.received_at >= :since) AND (:until IS NULL OR m.received_at < :until)
+ORDER BY m.seq DESC
 LIMIT :limit
 
 -- name: find_by_verdict
@@ -85,12 +102,12 @@ ORDER BY u.seq DESC
 LIMIT :limit
 
 -- name: owner_of_id
--- Messages to which an id, or any id from :first up to :last, belongs.
-SELECT seq FROM message WHERE id >= :first AND id <= :last
+-- Messages to which these candidates belong, as far as their id is the one told, or begins with it.
+SELECT m.seq FROM json_each(:seqs) j JOIN message m ON m.seq = j.value WHERE substr(m.id, 1, :length) = :id
 UNION
-SELECT message FROM event WHERE id >= :first AND id <= :last
+SELECT e.message FROM json_each(:seqs) j JOIN event e ON e.seq = j.value WHERE substr(e.id, 1, :length) = :id
 UNION
-SELECT message FROM delivery WHERE id >= :first AND id <= :last
+SELECT d.message FROM json_each(:seqs) j JOIN delivery d ON d.seq = j.value WHERE substr(d.id, 1, :length) = :id
 LIMIT 2
 
 -- name: message
@@ -109,7 +126,10 @@ SELECT m.seq, m.id, s.interface, m.source, m.received_at, m.head, b.sealed
 FROM message m
 JOIN shelf s ON s.number = m.shelf
 LEFT JOIN body b ON b.place = (m.shelf << 44 | m.seq)
-WHERE m.id = ?
+WHERE m.seq = ? AND m.id = ?
+
+-- name: first_event
+SELECT seq, created_at FROM event WHERE message = ? ORDER BY seq LIMIT 1
 
 -- name: steps
 SELECT seq, subject, at, stage, sealed FROM step WHERE message = ? ORDER BY seq
@@ -118,10 +138,14 @@ SELECT seq, subject, at, stage, sealed FROM step WHERE message = ? ORDER BY seq
 SELECT d.id, d.endpoint, d.subscription, coalesce(b.sealed, d.head)
 FROM delivery d
 LEFT JOIN body b ON b.place = (d.shelf << 44 | d.seq)
-WHERE d.id = ?
+WHERE d.seq = ? AND d.id = ?
 
 -- name: answers
-SELECT b.place, b.sealed FROM answer a JOIN body b ON b.place = a.place WHERE a.event = ? AND a.subscription = ?
+-- The newest wins: read to the end.
+SELECT b.place, b.sealed
+FROM json_each(?) j JOIN answer a ON a.event = j.value JOIN body b ON b.place = a.place
+WHERE a.subscription = ?
+ORDER BY a.place
 
 -- name: deliveries_of_message
 SELECT

@@ -1,8 +1,8 @@
 -- name: known_messages
--- Which of these ids are kept already, with what answers a duplicate.
+-- Which of these are messages, with what answers a duplicate.
 SELECT m.id, m.seq, s.interface, m.head
 FROM json_each(?) j
-JOIN message m ON m.id = j.value
+JOIN message m ON m.seq = j.value
 JOIN shelf s ON s.number = m.shelf
 
 -- name: keep_message
@@ -20,9 +20,6 @@ ON CONFLICT (seq) DO UPDATE SET state = excluded.state, reason = excluded.reason
 
 -- name: drop_verdict
 DELETE FROM verdict WHERE seq = ?
-
--- name: keep_identifier
-INSERT OR IGNORE INTO identifier (token, message) VALUES (?, ?)
 
 -- name: violations
 SELECT sealed FROM violation WHERE message = ?

@@ -14,7 +14,7 @@ UPDATE due SET state = 'sending', turn = NULL, not_before = NULL, reason = '', o
 -- name: settling
 SELECT d.id, d.seq, d.message, d.endpoint, d.subscription, u.state, u.owner, u.line, u.key, u.replaced, d.successor
 FROM json_each(?) j
-JOIN delivery d ON d.id = j.value
+JOIN delivery d ON d.seq = j.value
 LEFT JOIN due u ON u.seq = d.seq
 
 -- name: drop_due
@@ -46,7 +46,10 @@ INSERT INTO ended (seq, state, reason) VALUES (?, ?, ?)
 DELETE FROM ended WHERE seq = ?
 
 -- name: know_digest
-UPDATE known SET digest = ? WHERE endpoint = ? AND key = ?
+INSERT INTO known (digest, endpoint, key) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest
+
+-- name: know_nothing
+DELETE FROM known WHERE endpoint = ? AND key = ?
 
 -- name: owned
 SELECT d.id, d.seq, d.message, d.endpoint, d.subscription, u.key FROM due u JOIN delivery d ON d.seq = u.seq WHERE u.owner = ? ORDER BY u.seq
@@ -63,5 +66,5 @@ SELECT owner FROM each WHERE owner IS NOT NULL
 -- name: next_due
 SELECT min(turn) FROM due WHERE endpoint = ? AND turn IS NOT NULL
 
--- name: newest_of_key
-SELECT d.id, d.seq, d.message, d.subscription FROM known k JOIN delivery d ON d.seq = k.delivery WHERE k.endpoint = ? AND k.key = ?
+-- name: deliveries_at
+SELECT d.seq, d.message, d.subscription, d.endpoint FROM json_each(?) j JOIN delivery d ON d.seq = j.value ORDER BY d.seq DESC

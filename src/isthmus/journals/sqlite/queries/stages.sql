@@ -11,7 +11,7 @@ LIMIT ?
 -- These messages, and whether they still wait for their translator.
 SELECT m.id, m.seq, m.shelf, s.interface, u.seq IS NOT NULL
 FROM json_each(?) j
-JOIN message m ON m.id = j.value
+JOIN message m ON m.seq = j.value
 JOIN shelf s ON s.number = m.shelf
 LEFT JOIN untranslated u ON u.seq = m.seq
 
@@ -19,8 +19,8 @@ LEFT JOIN untranslated u ON u.seq = m.seq
 DELETE FROM untranslated WHERE seq = ?
 
 -- name: known_events
--- The newest row of each of these ids wins: read to the end.
-SELECT e.id, e.seq, e.message, e.shelf FROM json_each(?) j JOIN event e ON e.id = j.value ORDER BY e.seq
+-- The newest row of each id wins: read to the end.
+SELECT e.id, e.seq, e.message, e.shelf FROM json_each(?) j JOIN event e ON e.seq = j.value ORDER BY e.seq
 
 -- name: keep_event
 INSERT INTO event (seq, id, message, shelf, type, version, created_at, fed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -56,7 +56,7 @@ UPDATE subscription SET cursor = max(cursor, ?) WHERE name = ?
 UPDATE subscription SET stopped = ?, detail = ? WHERE name = ?
 
 -- name: known_deliveries
-SELECT d.id FROM json_each(?) j JOIN delivery d ON d.id = j.value
+SELECT d.id FROM json_each(?) j JOIN delivery d ON d.seq = j.value
 
 -- name: keep_delivery
 INSERT INTO delivery (seq, id, message, shelf, endpoint, subscription, created_at, rank) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -69,9 +69,6 @@ VALUES (
     CASE WHEN :line IS NULL OR NOT EXISTS (SELECT 1 FROM due WHERE endpoint = :endpoint AND line = :line) THEN :ready_at END,
     :ready_at, :attempts
 )
-
--- name: keep_known
-INSERT INTO known (endpoint, key, delivery, digest) VALUES (?, ?, ?, '') ON CONFLICT DO UPDATE SET delivery = excluded.delivery
 
 -- name: replaced_answer
 SELECT place FROM answer WHERE event = ? AND subscription = ?

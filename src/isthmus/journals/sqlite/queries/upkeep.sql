@@ -49,8 +49,7 @@ FROM json_each(?) j JOIN delivery d ON d.message = j.value JOIN body b ON b.plac
 
 -- name: prune_answers
 SELECT a.event, a.subscription, a.place, length(b.sealed)
-FROM json_each(?) j JOIN event e ON e.message = j.value JOIN answer a ON a.event = e.id JOIN body b ON b.place = a.place
-GROUP BY a.event, a.subscription
+FROM json_each(?) j JOIN event e ON e.message = j.value JOIN answer a ON a.event = e.seq JOIN body b ON b.place = a.place
 
 -- name: behead_event
 UPDATE event SET head = ?, fed = 0 WHERE seq = ?
