@@ -9,7 +9,15 @@ import pytest
 from engine.house import Bedside, House, TinyContract, say, saying
 
 from isthmus.core import Bug, Header, Interface, Transient, Violation
-from isthmus.engine.telemetry import EngineFailed, MessagesReceived, MessagesTurnedAway, ReceptionFailed, SourceResumed, SourceSlowed
+from isthmus.engine.telemetry import (
+    AnswerFailed,
+    EngineFailed,
+    MessagesReceived,
+    MessagesTurnedAway,
+    ReceptionFailed,
+    SourceResumed,
+    SourceSlowed,
+)
 from isthmus.journals.memory import MemoryJournal
 from isthmus.journals.port import Accepted, Arrival, Query
 
@@ -135,6 +143,21 @@ async def test_a_bug_in_a_contract_costs_neither_the_message_nor_the_connection(
         (told,) = house.told(ReceptionFailed)
         assert "secret" not in told.line()
         assert told.message_id == stored.id
+
+
+async def test_a_source_that_fails_to_answer_one_sender_costs_no_other_its_answer() -> None:
+    journal = Slow()
+    async with House(journal=journal) as house:
+        journal.gate.clear()
+        await house.say(say(0))
+        house.engine._receiver.accept("bedside", say(1), "here", lambda *_: {}["connection lost"])  # type: ignore[index]
+        await house.say(say(2, patient="p2"))
+        journal.gate.set()
+        await house.clock.settle()
+        assert house.bedside.codes == ["AA", "AA"]
+        assert [one.error for one in house.told(AnswerFailed)] == ["KeyError"]
+        assert len(house.ward.sent) == 3
+        assert house.engine.status().failed == ""
 
 
 async def test_notices_are_told_once_a_batch() -> None:

@@ -23,6 +23,7 @@ from isthmus.engine.backoff import pause
 from isthmus.engine.backpressure import Backpressure
 from isthmus.engine.clock import Clock
 from isthmus.engine.telemetry import (
+    AnswerFailed,
     Busy,
     MessagesReceived,
     MessagesTurnedAway,
@@ -158,7 +159,7 @@ class Receiver:
             self._give_back(batch)
             raise
         for (arrival, reply), accepted in zip(batch, kept, strict=True):
-            reply(accepted.ack or None, arrival.state == "received")
+            self._answer(arrival.message.source, reply, accepted.ack, taken=arrival.state == "received")
         self._count([arrival for arrival, _ in batch], kept)
 
     async def _keep(self, arrivals: Sequence[Arrival]) -> Sequence[Accepted]:
@@ -220,7 +221,7 @@ class Receiver:
         self._turned_away[source, reason] += 1
         stamp = self._clock.now().strftime("%Y%m%d%H%M%S")
         ack = self._triage.answer(source, body, "busy", (), derive_id("busy", source, stamp, body), stamp)
-        reply(ack or None, False)
+        self._answer(source, reply, ack, taken=False)
         self._wake()
 
     def _give_back(self, batch: Sequence[tuple[Arrival, Reply]]) -> None:
@@ -233,6 +234,13 @@ class Receiver:
         counts, self._turned_away = self._turned_away, Counter()
         for (source, reason), messages in counts.items():
             self._notify(MessagesTurnedAway(source=source, reason=reason, messages=messages))
+
+    def _answer(self, source: str, reply: Reply, ack: bytes, *, taken: bool) -> None:
+        """A source that fails to answer one sender must not cost the others of the batch their answers."""
+        try:
+            reply(ack or None, taken)
+        except Exception as error:  # noqa: BLE001 - the source's bug; its sender has no answer and will send again
+            self._notify(AnswerFailed(source=source, error=type(error).__name__))
 
     def _stumbled(self, source: str, message_id: str, error: Exception) -> None:
         self._notify(ReceptionFailed(source=source, message_id=message_id or "unknown", error=type(error).__name__))

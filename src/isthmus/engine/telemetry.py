@@ -101,6 +101,16 @@ class ReceptionFailed(Notice, frozen=True, kw_only=True):
     error: str
 
 
+class AnswerFailed(Notice, frozen=True, kw_only=True):
+    """A source raised when it was told to answer: a bug of the connector."""
+
+    level = "error"
+    text = "{source} raised {error} when it was to answer a sender; the message is as durable as told, the sender will send it again"
+    labels = ("source",)
+    source: str
+    error: str
+
+
 class MessagesTranslated(Notice, frozen=True, kw_only=True):
     level = "debug"
     text = "{translated} messages translated into {events} events, {invalid} invalid, {failed} failed"
