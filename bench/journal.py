@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, T201 - a script that prints
 """What the journal costs: microseconds of CPU a message and stage, commits, with every commit on the disk.
 
     python bench/journal.py [--messages 20000] [--batch 200] [--fill 0] [--folder DIR]
