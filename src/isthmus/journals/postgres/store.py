@@ -98,7 +98,8 @@ class Store:
             raise Bug("journal-closed", "the journal is not open: await journal.open() first")
         with _told_apart():
             async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
-                yield Session(connection, self._seals)
+                with _thrown_away_if_confused(connection):
+                    yield Session(connection, self._seals)
 
     async def transact(self, work: Callable[[Session], Awaitable[R]]) -> R:
         """Run the work in one transaction. A deadlock or a lost race, which left no trace, is tried again here."""
@@ -118,15 +119,26 @@ class Store:
         if self._pool is None:
             raise Bug("journal-closed", "the journal is not open: await journal.open() first")
         with _told_apart():
-            async with (
-                self._pool.acquire(timeout=_CONNECT_SECONDS) as connection,
-                connection.transaction(isolation=isolation, readonly=isolation is not None),
-            ):
-                return await work(Session(connection, self._seals))
+            async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+                with _thrown_away_if_confused(connection):
+                    async with connection.transaction(isolation=isolation, readonly=isolation is not None):
+                        return await work(Session(connection, self._seals))
 
 
 async def _nothing_to_reset(connection: asyncpg.Connection[Row]) -> None:
     """Transactions set nothing that outlives them, so a connection goes back as it is, without a round trip."""
+
+
+@contextmanager
+def _thrown_away_if_confused(connection: asyncpg.pool.PoolConnectionProxy[Row]) -> Iterator[None]:
+    """A server that ends a connection between two of our messages can leave asyncpg's protocol in a state that it takes for its own
+    mistake. The connection is of no use any more, and what was asked has not been answered: the same as lost.
+    """
+    try:
+        yield
+    except asyncpg.InternalClientError as error:
+        connection.terminate()
+        raise asyncpg.ConnectionDoesNotExistError from error
 
 
 @contextmanager
