@@ -71,8 +71,7 @@ def run(page: Path, folder: Path, environment: Mapping[str, str] | None = None) 
             target = here / block.title.removesuffix("+")
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("a" if block.title.endswith("+") else "w", newline="") as file:
-                # HL7 separates segments by carriage returns, which no editor shows.
-                file.write(block.body.replace("\n", "\r") if target.suffix == ".hl7" else block.body)
+                file.write(block.body)
         elif block.language == "console":
             for command in commands(block):
                 typed += 1

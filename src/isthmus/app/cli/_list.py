@@ -36,5 +36,6 @@ COMMANDS: dict[str, Listed] = {
     "reprocess": Listed(f"{_CLI}.reprocess", "run today's code on an old message; shows the difference first", ACT),
     "resume": Listed(f"{_CLI}.resume", "let a stopped subscription go on after its fix", ACT),
     "demo": Listed(f"{_PRACTICE}.demo", "the reference hospital with a simulated feed", TRY),
+    "practice": Listed(f"{_PRACTICE}.stand_in", "a practice Odoo, laboratory or portal, to try a site against", TRY),
     "feed": Listed(f"{_PRACTICE}.feed", "send recorded messages to a listener", TRY),
 }

@@ -2,7 +2,8 @@
 
 `keys rotate` adds a data key; what is sealed from now on is sealed with it, and older bodies stay readable. `keys rotate --master`
 changes the master key that wraps all others, and touches no body. Back the ring up afterwards, apart from the journal: without
-it nothing can be read. A running engine takes a new data key at its next start.
+it nothing can be read. A running engine takes a new data key at its next start; with several nodes on PostgreSQL, give each the new
+ring and start it again before you act on the journal, or it cannot open what is sealed anew.
 """
 
 from __future__ import annotations

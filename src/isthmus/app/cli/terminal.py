@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -15,6 +13,7 @@ from isthmus.core import Finding
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36"}
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NUMBER = re.compile(r"[\d,.]*")
 _MARKUP = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -56,16 +55,18 @@ class Terminal:
         self.out.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Columns as wide as what they hold, never cut; the same in a pipe and on a terminal."""
+        """Columns as wide as what they hold, never cut, numbers to the right; the same in a pipe and on a terminal."""
         lines = [[str(cell) for cell in row] for row in rows]
-        widths = [max(map(width, column)) for column in zip(head, *lines, strict=True)]
-        self.line("  ".join(pad(cell, size) for cell, size in zip(head, widths, strict=True)).rstrip(), "dim")
-        for row in lines:
-            self.line("  ".join(pad(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip())
+        columns = [[line[index] for line in lines] for index in range(len(head))]
+        widths = [max(width(cell) for cell in (name, *column)) for name, column in zip(head, columns, strict=True)]
+        right = [bool(column) and all(_NUMBER.fullmatch(_MARKUP.sub("", cell)) for cell in column) for column in columns]
 
-    def paragraph(self, text: str, indent: str = "") -> None:
-        size = min(shutil.get_terminal_size((100, 24)).columns, 110) if self.interactive else 100
-        self.line(textwrap.fill(text, width=size, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False))
+        def line(cells: Sequence[str]) -> str:
+            return "  ".join(pad(cell, size, right=flag) for cell, size, flag in zip(cells, widths, right, strict=True)).rstrip()
+
+        self.line(line(head), "dim")
+        for row in lines:
+            self.line(line(row))
 
     def finding(self, finding: Finding, *, style: str = "red") -> None:
         """Where, what, and the cure below it."""
@@ -103,8 +104,9 @@ def width(text: str) -> int:
     return len(_MARKUP.sub("", text))
 
 
-def pad(text: str, size: int) -> str:
-    return text + " " * (size - width(text))
+def pad(text: str, size: int, *, right: bool = False) -> str:
+    blanks = " " * (size - width(text))
+    return blanks + text if right else text + blanks
 
 
 def printable(text: str) -> str:
