@@ -14,6 +14,9 @@ from isthmus.formats.hl7v2 import HL7V2, Contract, Hl7, read_acknowledgement, ru
 
 HEAD = "MSH|^~\\&|LIS|HOSP|EHR|HOSP|20240311093000||ORU^R01|C1|P|2.5.1\r"
 
+EDITED = HEAD.replace("\r", "\n")
+"""As a text editor leaves it."""
+
 
 def read(*lines: str, head: str = HEAD) -> Hl7:
     """The message, having proved that not a byte of it is lost."""
@@ -114,6 +117,12 @@ def test_11_a_line_break_inside_a_field_stays_in_the_field() -> None:
     assert told(message) == [("line 3", "line", "warning")]
 
 
+def test_11_where_cr_ends_segments_a_lone_lf_is_text() -> None:
+    message = Hl7((HEAD + "PID|1||7||Doe^Jane\nof the\n\nhouse\rPV1|1|I\r\nprose\r").encode())
+    assert (message["PID-5.2"], message["PV1-2"]) == ("Jane\nof the\n\nhouse", "I")
+    assert [where for where, _, _ in told(message)] == ["line 3", "line 5", "line 7"]
+
+
 def test_11_an_empty_line_inside_a_field_too() -> None:
     message = Hl7((HEAD + "OBX|1|TX|N||first\n\nthird|||N|||F\r").encode())
     assert (message["OBX-5"], message["OBX-11"]) == ("first\n\nthird", "F")
@@ -121,21 +130,21 @@ def test_11_an_empty_line_inside_a_field_too() -> None:
 
 @pytest.mark.parametrize("blank", ["", "\n"])
 def test_12_prose_between_segments_belongs_to_none(blank: str) -> None:
-    message = Hl7((HEAD + f"PID|1||7|F\n{blank}The next segment is new:\nPV1|1|I\n").encode())
+    message = Hl7((EDITED + f"PID|1||7|F\n{blank}The next segment is new:\nPV1|1|I\n").encode())
     assert (message["PID-4"], message["PV1-2"]) == ("F", "I")
     assert [(rule, severity) for _, rule, severity in told(message)] == [("line", "warning")]
     assert "was not read" in message.oddities()[0].cure
 
 
 def test_12_a_line_after_a_note_is_part_of_the_note() -> None:
-    message = Hl7((HEAD + "NTE|1||see below\nnot fasting\nPV1|1|I\nZZZ|any\nthing\n").encode())
+    message = Hl7((EDITED + "NTE|1||see below\nnot fasting\nPV1|1|I\nZZZ|any\nthing\n").encode())
     assert (message["NTE-3"], message["PV1-2"], message["ZZZ-1"]) == ("see below\nnot fasting", "I", "any\nthing")
     assert told(message) == [("line 3", "line", "warning"), ("line 6", "line", "warning")]
 
 
 def test_12_prose_after_a_finished_result_is_not_part_of_it() -> None:
     message = Hl7(
-        (HEAD + "OBX|1|NM|K||4.2|||||F\nwhat follows is from the other laboratory\nOBX|2|TX|T||see\nbelow\n\nSigned by nobody\n").encode()
+        (EDITED + "OBX|1|NM|K||4.2|||||F\nwhat follows is from the other laboratory\nOBX|2|TX|T||see\nbelow\n\nSigned by nobody\n").encode()
     )
     assert (message["OBX-10"], message["OBX[2]-5"]) == ("F", "see\nbelow")
     assert [where for where, _, _ in told(message)] == ["line 3", "line 5", "line 7"]

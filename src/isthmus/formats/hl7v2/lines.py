@@ -4,7 +4,8 @@ The standard ends a segment with CR and nothing else (HL7 v2.5.1 §2.6); senders
 begins a new line, and a line is a segment when it begins with a segment's name and a field separator. A line that does not:
 
 - goes on with the segment before it, with the line break kept in the field's text, if it or a line that follows it before the next
-  segment holds a field separator (a field broken in the middle), or if that segment ends in a field for narrative (NTE-3, OBX-5);
+  segment holds a field separator (a field broken in the middle); if it stands behind a lone LF where the message ends its MSH with CR (LF
+  is then text, as the standard has it); or if that segment ends in a field for narrative (NTE-3, OBX-5);
 - belongs to nothing otherwise: prose between segments.
 
 All are told as warnings.
@@ -87,8 +88,8 @@ class _Loose(NamedTuple):
 
     number: int
     end: int
-    separated: bool
-    """It holds a field separator."""
+    inside: bool
+    """It is surely the rest of a field: it holds a field separator, or stands behind an LF that ends no segment."""
     after_blank: bool
 
 
@@ -97,9 +98,10 @@ def segment_spans(view: bytes, separator: bytes) -> tuple[list[tuple[int, int]],
     spans: list[tuple[int, int]] = []
     odd: list[Violation] = []
     loose: list[_Loose] = []
-    position, blank = 0, False
+    position, blank, ending = 0, False, b""
+    by_cr = _ends_with_cr(view)
     for number, line in enumerate(view.splitlines(keepends=True), 1):
-        content = line.rstrip(b"\r\n")
+        content, before, ending = line.rstrip(b"\r\n"), ending, line[-2:]
         start, end = position, position + len(content)
         position += len(line)
         if content[:1] in (b" ", b"\t"):
@@ -114,7 +116,7 @@ def segment_spans(view: bytes, separator: bytes) -> tuple[list[tuple[int, int]],
             blank = True
             continue
         else:
-            loose.append(_Loose(number, end, separator in content, blank))
+            loose.append(_Loose(number, end, separator in content or (by_cr and before[-1:] == b"\n" and before != b"\r\n"), blank))
         blank = False
     odd += _attach(view, separator, spans, loose)
     return spans, odd
@@ -122,7 +124,7 @@ def segment_spans(view: bytes, separator: bytes) -> tuple[list[tuple[int, int]],
 
 def _attach(view: bytes, separator: bytes, spans: list[tuple[int, int]], loose: list[_Loose]) -> Iterator[Violation]:
     """Lengthen the last span by the loose lines after it that belong to it."""
-    broken = max((index for index, line in enumerate(loose) if line.separated), default=-1) + 1 if spans else 0
+    broken = max((index for index, line in enumerate(loose) if line.inside), default=-1) + 1 if spans else 0
     if broken:
         spans[-1] = (spans[-1][0], loose[broken - 1].end)
     belongs = bool(spans) and _ends_in_narrative(view[slice(*spans[-1])], separator)
@@ -134,6 +136,12 @@ def _attach(view: bytes, separator: bytes, spans: list[tuple[int, int]], loose: 
         else:
             cure = "begin each line with a segment's name; this one belongs to no segment and was not read"
         yield Violation(f"line {line.number}", "line", cure, "warning")
+
+
+def _ends_with_cr(view: bytes) -> bool:
+    """The first segment ends with CR alone, as the standard wants it."""
+    cr, lf = view.find(b"\r"), view.find(b"\n")
+    return cr >= 0 and (lf < 0 or cr < lf - 1)
 
 
 def _ends_in_narrative(segment: bytes, separator: bytes) -> bool:
