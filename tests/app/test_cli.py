@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ import pytest
 from isthmus.app.cli import main, parser_of
 from isthmus.app.cli import policy as policy_command
 from isthmus.app.cli._list import COMMANDS, GROUPS
+from isthmus.app.compose import opened
+from isthmus.app.config import journal_config
 from isthmus.app.exits import Exit
 from isthmus.connectors.http.practice import PracticePortal
 from isthmus.core import Policy
@@ -30,7 +33,6 @@ folder = "in"
 kind = "http"
 url = "http://127.0.0.1:9"
 """
-from_practice = {"demo", "feed"}
 ISTHMUS = str(Path(sys.executable).with_name("isthmus"))
 
 
@@ -72,7 +74,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert all(listed.group in GROUPS for listed in COMMANDS.values())
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in from_practice])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_words_for_each_argument(name: str) -> None:
     parser = parser_of(name)
     assert (parser.description or "").strip().endswith(".")
@@ -294,6 +296,71 @@ def test_policy(isthmus, make_site, tmp_path: Path) -> None:
 
 def test_why_covers_the_whole_policy() -> None:
     assert list(policy_command.WHY) == list(Policy.__struct_fields__)
+
+
+# ---- doctor and keys -------------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_tells_each_thing_and_its_cure(isthmus, make_site) -> None:
+    folder = make_site({})
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config = (
+            (folder / "isthmus.toml").read_text().replace('kind = "file"', f'kind = "mllp"\nport = {port}').replace('folder = "in"', "")
+        )
+        (folder / "isthmus.toml").write_text(config)
+        result = isthmus("doctor", folder, "--json")
+    examined = {one["what"]: one for one in json.loads(result.stdout)["examined"]}
+    assert result.returncode == Exit.UNREACHABLE
+    assert "in use" in examined["source cabinet"]["told"]
+    assert f"free port {port}" in examined["source cabinet"]["cure"]
+    assert (examined["endpoint portal"]["verdict"], examined["journal"]["verdict"]) == ("bad", "warning")
+    assert {"configuration", "code", "engine", "disk", "clock"} <= set(examined)
+    plain = isthmus("doctor", folder)
+    assert "bad      endpoint portal" in plain.stdout
+
+
+def test_doctor_with_a_wrong_configuration(isthmus, make_site) -> None:
+    folder = make_site({"isthmus.toml": "[jurnal]\n", "interfaces/cabinet/interface.py": "x = y\n"})
+    result = isthmus("doctor", folder)
+    assert result.returncode == Exit.USAGE
+    assert "did you mean journal?" in result.stdout
+    assert "interface.py:1" in result.stdout
+
+
+def test_keys_are_shown_and_rotated(isthmus, make_site) -> None:
+    folder = make_site({"isthmus.toml": CONFIG.replace('"memory"', '"sqlite"')})
+    assert "there is no key ring" in isthmus("keys", "--site", folder).stderr
+    asyncio.run(made_journal(folder))
+    before = json.loads(isthmus("keys", "--site", folder, "--json").stdout)
+    assert before["mode"] == "600"
+    assert json.loads(isthmus("keys", "rotate", "--site", folder, "--json").stdout)["rotated"] == "data key 2"
+    assert json.loads(isthmus("keys", "rotate", "--master", "--site", folder, "--json").stdout)["rotated"] == "master key"
+    assert json.loads(isthmus("keys", "--site", folder, "--json").stdout)["ring"] == before["ring"]
+    assert isthmus("balance", folder).returncode == Exit.OK
+    (folder / "var/keyring.json").chmod(0o644)
+    assert isthmus("doctor", folder).returncode != Exit.OK
+
+
+async def made_journal(folder: Path) -> None:
+    async with opened(journal_config(folder, {})):
+        pass
+
+
+def test_a_person_is_asked_and_may_say_no(isthmus, make_site) -> None:
+    """Nobody at the keyboard means no; what is typed there counts."""
+    head, tail = pty.openpty()
+    code = "from isthmus.app.cli.terminal import Terminal; print(Terminal().confirm('Go on?'))"
+    for typed, said in ((b"y\n", b"True"), (b"\n", b"False")):
+        os.write(head, typed)
+        result = subprocess.run([sys.executable, "-c", code], stdin=tail, capture_output=True, check=True)
+        assert said in result.stdout
+    os.close(head)
+    os.close(tail)
+    unattended = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert b"False" in unattended.stdout
 
 
 # ---- bugs ------------------------------------------------------------------------------------------------------------------------
