@@ -19,7 +19,7 @@ from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite import SqliteJournal, checkpointer
 from isthmus.journals.sqlite.schema import connect_to_read
 from isthmus.journals.sqlite.statements import statements
-from isthmus.journals.suite.samples import ADT, START, arrival, at, due, message, received
+from isthmus.journals.suite.samples import ADT, START, arrival, at, claim, due, message, received
 
 RING = Keyring.ephemeral()
 
@@ -48,6 +48,16 @@ async def test_what_arrives_during_a_commit_is_the_next_commit(journal: SqliteJo
     await asyncio.gather(*(journal.receive([arrival(message(f"A{n}"))]) for n in range(200)))
     assert len(await journal.untranslated(1_000)) == 200
     assert journal.commits - before <= 10
+
+
+async def test_asking_for_work_that_is_not_there_writes_nothing(journal: SqliteJournal, path: Path) -> None:
+    await due(journal, "inv-1")
+    assert len(await claim(journal)) == 1
+    log = path.with_name("journal.sqlite-wal")
+    before = log.stat().st_size
+    for _ in range(10):
+        assert list(await claim(journal)) == []
+    assert log.stat().st_size == before
 
 
 async def test_an_operation_that_fails_takes_back_only_itself(journal: SqliteJournal) -> None:

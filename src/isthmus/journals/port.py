@@ -163,7 +163,10 @@ class Settlement(Struct, frozen=True, kw_only=True):
 
 class Outbox(Protocol):
     async def claim(self, endpoint: str, limit: int, now: datetime, owner: str, *, lane: str | None = None) -> Sequence[Claimed]:
-        """Take up to ``limit`` deliveries that are due, at most one per ordering key, and note durably that they are being sent."""
+        """Take up to ``limit`` deliveries that are due, at most one per ordering key, and note durably that they are being sent.
+
+        ``lane`` has no effect yet: nothing tells the journal a delivery's lane. The courier sorts what it has claimed.
+        """
         ...
 
     async def settle(self, settlements: Sequence[Settlement], owner: str) -> None:

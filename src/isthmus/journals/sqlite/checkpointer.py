@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from isthmus.journals.sqlite.schema import connect
@@ -58,8 +59,13 @@ class Checkpointer:
 
 
 def copy(connection: sqlite3.Connection) -> None:
-    """Copy what no reader needs any more; an error is no loss, the log keeps everything and the next round tries again."""
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    """Copy what no reader needs any more.
+
+    An error here loses nothing and is told to nobody: the log keeps everything, the next round tries again, and where the disk is
+    full or broken, the commits that follow say so.
+    """
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def log_size(log: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from importlib import resources
 from pathlib import Path
@@ -18,9 +19,10 @@ MAX_LOG_BYTES = 64 << 20
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that writes: every commit is on the disk (synchronous=FULL) before it returns."""
     fresh = not path.exists()
+    if fresh:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # the files beside it take over its mode
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=10)
     if fresh:
-        path.chmod(0o600)
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")

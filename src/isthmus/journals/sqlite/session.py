@@ -30,7 +30,7 @@ class Session:
         self.fresh = fresh
         self._sql = sql
         self._counts: dict[tuple[Noun, str, str], int] = {}
-        self._last = 0
+        self._last = self._saved = 0
         self._shelves: dict[str, int] = {}
         self._steps: list[Row] = []
         self._entries: list[Entry] = []
@@ -87,7 +87,8 @@ class Session:
 
     def load(self) -> None:
         """Read numbers and shelves anew: at the start, and after an operation that failed and was taken back."""
-        self._last = max(self._last, (self.row("last_seq") or (0,))[0])  # a number is never given twice
+        self._saved = (self.row("last_seq") or (0,))[0]
+        self._last = max(self._last, self._saved)  # a number is never given twice
         self._shelves = dict(self.rows("shelves"))
         self.load_fresh()
         self.forget()
@@ -131,7 +132,9 @@ class Session:
 
     def finish(self) -> None:
         """The last write of a transaction."""
-        self.run("keep_last_seq", self._last)
+        if self._last != self._saved:  # a transaction that wrote nothing stays empty, and empty ones cost no sync
+            self.run("keep_last_seq", self._last)
+            self._saved = self._last
         if self._run:
             self.run("keep_run", packed(self._run))
 

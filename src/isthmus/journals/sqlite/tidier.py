@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from isthmus.core.failure import Failure
 from isthmus.journals.sqlite.checkpointer import Checkpointer, copy
 from isthmus.journals.sqlite.locator import ENOUGH, SLICE, Entry, Fresh
 from isthmus.journals.sqlite.session import Session
@@ -47,7 +49,7 @@ class Tidier:
         self._checkpointer.close()
 
     def _soon(self, what: Literal["merge", "checkpoint"]) -> None:
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: the process ends, and nothing has to be tidied
             self._loop.call_soon_threadsafe(self._start, what)
 
     def _start(self, what: Literal["merge", "checkpoint"]) -> None:
@@ -57,18 +59,20 @@ class Tidier:
 
     async def _copy_rest(self) -> None:
         try:
-            await self._writer.do(lambda session: copy(session.connection), alone=True)
+            with suppress(Failure):  # the journal is being closed
+                await self._writer.do(lambda session: copy(session.connection), alone=True)
         finally:
             self._checkpointer.finished()
 
     async def _merge(self) -> None:
         """Sort the fresh entries into the locator. Cut short anywhere, it begins anew: entries stay in their runs until all are in."""
         try:
-            last, entries = await self._writer.do(_to_merge, alone=True)
-            for start in range(0, len(entries), SLICE):
-                await self._writer.do(partial(_merge_slice, entries=entries[start : start + SLICE]))
-            await self._writer.do(lambda session: session.run("drop_runs", last))
-            await self._writer.do(partial(_merged, last=last), alone=True)
+            with suppress(Failure):  # the disk is full, or the like: commits say so, and the next one asks for a merge again
+                last, entries = await self._writer.do(_to_merge, alone=True)
+                for start in range(0, len(entries), SLICE):
+                    await self._writer.do(partial(_merge_slice, entries=entries[start : start + SLICE]))
+                await self._writer.do(lambda session: session.run("drop_runs", last))
+                await self._writer.do(partial(_merged, last=last), alone=True)
         finally:
             self._merging = False
 
