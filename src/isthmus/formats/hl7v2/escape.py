@@ -25,7 +25,7 @@ class Escapes:
         self._pattern = re.compile(
             f"((?:{mark}X(?:[0-9A-Fa-f]{{2}})+{mark})+)"
             f"|((?:{mark}(?:C[0-9A-Fa-f]{{4}}|M[0-9A-Fa-f]{{4}}(?:[0-9A-Fa-f]{{2}})?){mark}[^{mark}]*)+)"
-            f"|{mark}(?:([FSTREPHN])|\\.([a-z]{{2}})([+-]?\\d{{0,4}})){mark}"
+            f"|{mark}(?:([FSTREPHN])|\\.([a-z]{{2}})([+-]?\\d{{0,2}})){mark}"
             if escape
             else "(?!)"
         )

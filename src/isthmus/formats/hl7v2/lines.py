@@ -41,16 +41,11 @@ class Lines:
 
     def index(self, name: bytes, occurrence: int) -> int:
         """Where the n-th segment of this name stands; -1 where there is none."""
+        if occurrence > 1:
+            found = self.indexes(name)
+            return found[occurrence - 1] if occurrence <= len(found) else -1
         key, keys = name + self.separator, self.keys
-        if key not in keys:
-            return -1
-        index = keys.index(key)
-        while occurrence > 1:
-            if key not in keys[index + 1 :]:
-                return -1
-            index = keys.index(key, index + 1)
-            occurrence -= 1
-        return index
+        return keys.index(key) if key in keys else -1
 
     def indexes(self, name: bytes) -> list[int]:
         key, keys = name + self.separator, self.keys
