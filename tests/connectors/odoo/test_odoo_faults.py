@@ -63,7 +63,9 @@ async def settled(bench: Bench, delivery: Delivery) -> Delivered:
     raise AssertionError("never delivered")
 
 
-@pytest.mark.parametrize(("wrong", "make"), [("silent", partner), ("silent", invoice), ("silent", movement), *(("drops", make) for make in EVERY)])
+@pytest.mark.parametrize(
+    ("wrong", "make"), [("silent", partner), ("silent", invoice), ("silent", movement), *(("drops", make) for make in EVERY)]
+)
 async def test_what_was_committed_without_an_answer_is_unknown_then_found_and_not_done_twice(bench: Bench, make: Make, wrong: str) -> None:
     delivery = make(bench)
     steps = {invoice: "action_post", movement: "button_validate"}.get(make, "load")

@@ -9,7 +9,7 @@ import pytest
 from connectors.odoo.bench import Bench, words
 
 from isthmus.connectors.odoo import By, Line, Ref, Xml, ref
-from isthmus.core.outcome import Delivered, Reject, Retry
+from isthmus.core.outcome import Delivered, Reject, Retry, Unknown
 
 PARTNER = "res.partner"
 TEN = datetime(2031, 7, 1, 10, tzinfo=UTC)
@@ -101,6 +101,35 @@ async def test_a_ref_seeds_what_is_absent_and_never_overwrites(bench: Bench) -> 
     await bench.deliver(child("c", "Third name"))
     rows = await bench.rows(PARTNER, [["ref", "=", payer]], "name")
     assert [row["name"] for row in rows] == ["First name"], "made once although two in one send differ"
+
+
+async def test_a_remembered_reference_that_was_deleted_is_made_again(bench: Bench) -> None:
+    client, mark = bench.client(), bench.key("parent")
+    parent = ref(PARTNER, mark, name="Parent", ref=mark)
+    await bench.deliver(words.upsert(PARTNER, bench.key("one"), {"name": "One", "parent_id": parent}), client=client)
+    (row,) = await bench.rows(PARTNER, [["ref", "=", mark]], "id")
+    await bench.see(PARTNER, "unlink", [row["id"]])
+    (two,) = await bench.deliver(words.upsert(PARTNER, bench.key("two"), {"name": "Two", "parent_id": parent}), client=client)
+    (again,) = await bench.rows(PARTNER, [["ref", "=", mark]], "id")
+    assert (await bench.row(two, "parent_id"))["parent_id"][0] == again["id"] != row["id"]
+
+
+async def test_a_check_finds_a_record_whose_reference_was_adopted(bench: Bench) -> None:
+    code = bench.key("code")
+    await bench.deliver(words.upsert("res.partner", bench.key("old"), {"name": "Kept before", "ref": code}))
+    parent = ref(PARTNER, bench.key("new"), adopt="ref", name="Ours", ref=code)
+    delivery = words.upsert(PARTNER, bench.key("child"), {"name": "Child", "parent_id": parent})
+    await bench.deliver(delivery)
+    assert isinstance(await bench.client().check(delivery, 10), Delivered), "by a client that remembers nothing"
+    assert await bench.count(PARTNER, [["ref", "=", code]]) == 1
+
+
+async def test_a_check_that_cannot_look_says_unknown(bench: Bench) -> None:
+    client, delivery = bench.client(), words.upsert(PARTNER, bench.key("checked"), {"name": "C"})
+    await bench.deliver(delivery, client=client)
+    bench.proxy.plan("unavailable", "search_read")
+    assert isinstance(await client.check(delivery, 10), Unknown)
+    assert isinstance(await client.check(delivery, 10), Delivered)
 
 
 async def test_a_reference_that_is_not_there_rejects_its_delivery_alone(bench: Bench) -> None:

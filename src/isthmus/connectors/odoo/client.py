@@ -33,6 +33,8 @@ from isthmus.core.outcome import Delivered, Outcome, Reject, Retry, Unknown
 
 _PERHAPS_STALE = frozenset({"reference-absent", "record-gone", "already-posted", "already-done", "draft-differs"})
 """What may only look so because a remembered id was deleted or merged away: forgotten and looked at once more."""
+_NOT_PREPARED = frozenset({"reference-absent", "reference-ambiguous", "unknown-field"})
+"""What keeps a check from looking: the delivery cannot have had its effect, and a send will say the same and more."""
 _HOPELESS = frozenset(
     {"unreachable", "unauthorised", "no-database", "unavailable", "slow-down", "redirected", "forbidden", "no-answer", "no-time-left"}
 )
@@ -105,7 +107,9 @@ class OdooClient:
             await (await self._ready(deadline)).check(work, deadline)
         except Fault as fault:
             return Reject(fault.code, fault.detail) if fault.verdict == "reject" else Unknown(fault.code, fault.detail)
-        if isinstance(work.outcome, Delivered) or (isinstance(work.outcome, Reject) and work.id):
+        if isinstance(work.outcome, (Retry, Unknown)):  # it could not be looked at
+            return Unknown(work.outcome.code, work.outcome.detail)
+        if isinstance(work.outcome, Delivered) or (isinstance(work.outcome, Reject) and work.outcome.code not in _NOT_PREPARED):
             return work.outcome
         return Retry("not-there", "Odoo does not show the effect; sending it again is safe")
 
@@ -150,6 +154,13 @@ class _Desk:
         await self._settle(again, deadline)
 
     async def check(self, work: Work[Operation], deadline: Deadline) -> None:
+        """Settle it where its effect is there or can never be; nothing is written."""
+        await self._check(work, deadline)
+        if isinstance(work.outcome, Reject) and work.outcome.code in _PERHAPS_STALE and self._forget(work):
+            work.outcome = None
+            await self._check(work, deadline)
+
+    async def _check(self, work: Work[Operation], deadline: Deadline) -> None:
         match work.operation:
             case Upsert() | Task() | Appointment():
                 await self.records.check(cast("Work[Upsert | Task | Appointment]", work), deadline)

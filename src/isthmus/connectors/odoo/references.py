@@ -16,6 +16,7 @@ from isthmus.connectors.odoo.session import Deadline, Session
 from isthmus.connectors.odoo.values import By, Link, Ref, Xml
 
 _REMEMBERED = 100_000
+_NONE_OR_MANY = frozenset({"reference-absent", "reference-ambiguous"})
 Found = dict[Link, int | Fault]
 
 
@@ -92,9 +93,11 @@ class References:
 
     async def _named(self, link: Ref | Xml, deadline: Deadline) -> int | Fault:
         try:
-            record = await self.find(*_name(link), deadline)
+            record: int | Fault = await self.find(*_name(link), deadline)
         except Fault as fault:
             return fault
+        if not record and isinstance(link, Ref) and link.adopt:
+            record = (await self._adopted([link], deadline)).get(link, 0)
         return record or Fault("reject", "reference-absent", f"{_place(link)}: there is no record under this key: make it, then redeliver")
 
     async def _by_code(self, model: str, field: str, group: Sequence[By], deadline: Deadline) -> Found:
@@ -119,9 +122,11 @@ class References:
             rows: list[Loadable[Ref]] = []
             adopted = await self._adopted([seed for name, seed in first.items() if seed.adopt and not self.known(*name)], deadline)
             for name, seed in first.items():
-                if known := self.known(*name) or adopted.get(seed, 0):
-                    made[seed] = known
-                    self.remember(*name, known)
+                taken = self.known(*name) or adopted.get(seed, 0)
+                if taken:
+                    made[seed] = taken
+                    if isinstance(taken, int):
+                        self.remember(*name, taken)
                     continue
                 try:
                     rows.append(await self._row(seed, inner, deadline))
@@ -136,15 +141,21 @@ class References:
             made.update((row.item, why) for row, why in failed)
         return {seed: made[first[_name(seed)]] for seed in seeds}
 
-    async def _adopted(self, seeds: Sequence[Ref], deadline: Deadline) -> dict[Ref, int]:
-        """Those for which Odoo has exactly one record with the same value in the field by which they may be adopted."""
+    async def _adopted(self, seeds: Sequence[Ref], deadline: Deadline) -> Found:
+        """Those for which Odoo has exactly one record with the same value in the field by which they may be adopted.
+
+        Where Odoo could not be asked, its fault: to go on would make a second one.
+        """
         codes: dict[tuple[str, str], dict[By, Ref]] = defaultdict(dict)
         for seed in seeds:
             codes[seed.model, seed.adopt][By(seed.model, seed.adopt, str(seed.values[seed.adopt]))] = seed
-        found: dict[Ref, int] = {}
+        found: Found = {}
         for (model, field), group in codes.items():
             ids = await self._by_code(model, field, list(group), deadline)
-            found.update((seed, id) for code, seed in group.items() if isinstance(id := ids[code], int))
+            for code, seed in group.items():
+                record = ids[code]
+                if isinstance(record, int) or record.code not in _NONE_OR_MANY:
+                    found[seed] = record
         return found
 
     async def _row(self, seed: Ref, inner: Found, deadline: Deadline) -> Loadable[Ref]:
