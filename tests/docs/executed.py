@@ -86,7 +86,8 @@ def run(page: Path, folder: Path, environment: Mapping[str, str] | None = None) 
                 where = f"{page.name}:{command.line}: $ {command.text}"
                 assert done.returncode == command.exits, f"{where}\nexit code {done.returncode}\n{done.stdout}{done.stderr}"
                 if command.expected:
-                    output = re.sub(r"[ ]+\n", "\n", done.stdout + done.stderr)
+                    printed = done.stdout if done.stdout.endswith("\n") or not done.stdout else done.stdout + "\n"
+                    output = re.sub(r"[ ]+\n", "\n", printed + done.stderr)
                     assert promised(command.expected).match(output), f"{where}\nprinted:\n{output}\npromised:\n" + "\n".join(
                         command.expected
                     )
