@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from isthmus.app.exits import Exit
 from isthmus.app.messages_file import messages_in
 from isthmus.app.planning import DryRun, as_data, dry_run
 from isthmus.app.site_loader import load_site
+from isthmus.core import Site
 from isthmus.core.pseudonym import ENDPOINT as OURSELVES
 
 
@@ -43,21 +45,30 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     bodies = messages_in(_read(args.message))
     if not bodies:
         raise CommandError(f"{args.message} holds no message", exit=Exit.FINDINGS)
-    recorded = read_answers(args.answers) if args.answers else ()
-    if args.live:
-        from isthmus.app import loop  # noqa: PLC0415 - clients and an event loop, only for this
-        from isthmus.app.live import plan_live  # noqa: PLC0415
-
-        config = load_config(folder, terminal.environment, data=args.data)
-        runs = loop.run(plan_live(config, loaded.site, bodies, interface=args.interface))
-    else:
-        runs = [dry_run(loaded.site, body, interface=args.interface, answerer=Answerer(recorded)) for body in bodies]
+    runs = _planned(args, terminal, folder, loaded.site, bodies)
+    fine = True
+    shown = []
+    for number, one in enumerate(runs, 1):
+        fine = fine and one.ok
+        if args.json:
+            shown.append(as_data(one))
+        else:
+            _show(one, f"message {number} of {len(bodies)}" if len(bodies) > 1 else "message", terminal)
     if args.json:
-        terminal.json(as_data(runs[0]) if len(runs) == 1 else [as_data(one) for one in runs])
-    else:
-        for number, one in enumerate(runs, 1):
-            _show(one, f"message {number} of {len(runs)}" if len(runs) > 1 else "message", terminal)
-    return Exit.OK if all(one.ok for one in runs) else Exit.FINDINGS
+        terminal.json(shown[0] if len(shown) == 1 else shown)
+    return Exit.OK if fine else Exit.FINDINGS
+
+
+def _planned(args: argparse.Namespace, terminal: Terminal, folder: Path, site: Site, bodies: list[bytes]) -> Iterable[DryRun]:
+    """One after the other, so that a long file is shown as it is planned."""
+    if not args.live:
+        recorded = read_answers(args.answers) if args.answers else ()
+        return (dry_run(site, body, interface=args.interface, answerer=Answerer(recorded)) for body in bodies)
+    from isthmus.app import loop  # noqa: PLC0415 - clients and an event loop, only for this
+    from isthmus.app.live import plan_live  # noqa: PLC0415
+
+    config = load_config(folder, terminal.environment, data=args.data)
+    return loop.run(plan_live(config, site, bodies, interface=args.interface))
 
 
 def _read(name: str) -> bytes:

@@ -43,7 +43,7 @@ class PlainWatcher:
 class LiveWatcher:
     """For a terminal: a table that stays where it is, and the last warnings below it."""
 
-    every = 0.5
+    every = 1.0
 
     def __init__(self, terminal: Terminal, title: str) -> None:
         from rich.console import Console  # noqa: PLC0415 - only where somebody looks

@@ -16,7 +16,8 @@ class SiteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: str = ""
     """The site's name; the folder's name unless given."""
     data: Path = Path()
-    """Folder of everything that the program writes (journal, key ring, drop folders), relative to the site's folder."""
+    """Folder of everything that the program writes (journal, key ring, drop folders), relative to the site's folder; that folder itself
+    unless given."""
 
 
 class SqliteJournal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

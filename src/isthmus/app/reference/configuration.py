@@ -71,4 +71,5 @@ def _default(field: FieldInfo) -> str:
 
 def _text(text: str) -> str:
     """The docstring's first line repeats the section's title in this project; what follows it is the text."""
-    return text.partition(":")[2].strip() if text.startswith("`[") else text
+    rest = text.partition(":")[2].strip() if text.startswith("`[") else text
+    return rest[:1].upper() + rest[1:]

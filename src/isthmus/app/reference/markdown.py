@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; bars and line ends in cells are escaped. Columns that are empty everywhere are left out."""
     lines = [[cell(one) for one in row] for row in rows]
+    if not lines:
+        return ""
     kept = [index for index in range(len(head)) if index == 0 or any(row[index] for row in lines)]
     shown = [[row[index] for index in kept] for row in ([cell(one) for one in head], ["---"] * len(head), *lines)]
     return "".join("| " + " | ".join(row) + " |\n" for row in shown)
