@@ -98,6 +98,23 @@ async def test_closing_finishes_what_waits(path: Path) -> None:
     assert sorted(file.name for file in path.parent.iterdir()) == ["journal.sqlite", "journal.sqlite.lock"]
 
 
+async def test_what_comes_after_the_close_is_told_so(path: Path) -> None:
+    journal = SqliteJournal(path, RING)
+    await journal.open()
+    many = [message(f"A{n}", body=b"x" * 20_000) for n in range(400)]
+    await received(journal, *many)
+    await journal.translated([Translated(message_id=one.id) for one in many], START)
+    pruning = asyncio.create_task(journal.prune(ADT, at(1_000), at(6_000)))
+    await journal.size()
+    await asyncio.sleep(0)
+    await journal.close()
+    with pytest.raises(Bug, match="journal-closed"):
+        await asyncio.wait_for(pruning, 10)
+    await journal.open()
+    assert (await journal.prune(ADT, at(1_000), at(6_000))).messages > 0
+    await journal.close()
+
+
 async def test_a_second_journal_on_the_file_is_refused_with_the_cure(journal: SqliteJournal, path: Path) -> None:
     with pytest.raises(Rejected, match=r"journal-in-use: .* process \d+.*PostgreSQL"):
         await SqliteJournal(path, RING).open()

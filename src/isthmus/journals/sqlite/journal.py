@@ -10,7 +10,6 @@ from typing import Literal, TypeVar
 
 from isthmus.core.delivery import Delivery
 from isthmus.core.event import Envelope
-from isthmus.core.failure import Bug
 from isthmus.core.lookup import Answer
 from isthmus.core.message import Message
 from isthmus.core.outcome import Receipt
@@ -37,6 +36,7 @@ from isthmus.journals.sqlite.prune import Pass, prune_slice
 from isthmus.journals.sqlite.reading import Reading
 from isthmus.journals.sqlite.session import Session
 from isthmus.journals.sqlite.store import Store
+from isthmus.journals.sqlite.writer import closed
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class SqliteJournal:
     @property
     def _opened(self) -> Store | Reading:
         if self._store is None:
-            raise Bug("journal-closed", "the journal is closed: open it before use, and close it last")
+            raise closed()
         return self._store
 
     async def _write(self, run: Callable[[Session], T]) -> T:

@@ -19,7 +19,7 @@ from isthmus.journals.sqlite.session import Session
 
 T = TypeVar("T")
 
-MOST = 64
+MOST = 256
 """Operations in one transaction."""
 
 
@@ -53,7 +53,7 @@ class Writer:
     async def do(self, run: Callable[[Session], T], *, alone: bool = False) -> T:
         """Done and durable when it returns."""
         if self._closed:
-            raise Bug("journal-closed", "the journal is closed: open it before use, and close it last")
+            raise closed()
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put(_Operation(run, future, alone))
         return await future
@@ -63,6 +63,11 @@ class Writer:
         self._closed = True
         self._queue.put(None)
         self._thread.join()
+        left: list[_Outcome] = []
+        with suppress(Empty):
+            while one := self._queue.get_nowait():
+                left.append((one.future, None, closed()))
+        self._tell(left)
 
     def _work(self) -> None:
         held: _Operation | None = None
@@ -137,6 +142,10 @@ class Writer:
     def _tell(self, outcomes: list[_Outcome]) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(_wake, outcomes)
+
+
+def closed() -> Bug:
+    return Bug("journal-closed", "the journal is closed: open it before use, and close it last")
 
 
 def _wake(outcomes: list[_Outcome]) -> None:
