@@ -67,7 +67,7 @@ def test_nothing_is_overwritten(isthmus, tmp_path: Path) -> None:
     assert isthmus("init", tmp_path / "kept").returncode == Exit.USAGE
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # builds and installs
 def test_from_an_installed_wheel(tmp_path: Path) -> None:
     """Built as it is released, installed without the checkout: init, check and plan work, and the reference hospital is there."""
     built = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import pty
@@ -35,9 +36,12 @@ def adt(number: int, kind: str = "A01", visit: str | None = None) -> bytes:
     return b"\x0b" + "\r".join(lines).encode() + b"\r\x1c\r"
 
 
+_PORTS = itertools.count(20_000 + os.getpid() % 50 * 200)  # neighbours among the workers of a test run get ranges of their own
+
+
 def free_port() -> int:
-    """Below the range from which the system gives away ports, so that nobody takes it meanwhile."""
-    for port in range(20_000 + os.getpid() % 5_000, 32_000):
+    """A new one each time, below the range from which the system gives away ports, so that nobody takes it meanwhile."""
+    for port in _PORTS:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
