@@ -43,9 +43,7 @@ def test_runs_come_back_as_they_were(entries: list[tuple[int, int]]) -> None:
 
 def test_fresh_finds_what_is_new_and_what_was_merged_last() -> None:
     fresh = Fresh()
-    fresh.add(5, 1)
-    fresh.add(5, 2)
-    fresh.add(7, 3)
+    fresh.add([(5, 1), (5, 2), (7, 3)])
     assert fresh.sorted() == [(5, 1), (5, 2), (7, 3)]
     fresh.merged([packed([(5, 9)])])
     assert fresh.find([5, 7, 8]) == ([9, 3], [8])

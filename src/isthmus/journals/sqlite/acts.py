@@ -56,8 +56,7 @@ def redeliver(session: Session, ids: Sequence[str], act: Act) -> list[str]:
             line = line_token(session, delivery)
             key = key_token(session, kept.endpoint, delivery.key)
             session.run("drop_ended", kept.seq)
-            values = {"seq": kept.seq, "endpoint": kept.endpoint, "line": line, "rank": kept.rank, "key": key, "ready_at": at}
-            session.many("keep_due", [{**values, "attempts": kept.attempts}])
+            session.run("keep_due", kept.seq, kept.endpoint, line, kept.rank, key, at, kept.attempts)
         align(session, kept.endpoint, line)
         _move(session, kept, "due", "redelivered", act)
         done.append(id)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from isthmus.core.contract import Violation
 from isthmus.core.message import Message
 from isthmus.journals.port import Accepted, Arrival, Identifier
-from isthmus.journals.sqlite.locator import id_key, token_key
+from isthmus.journals.sqlite.locator import Entry, id_key, token_key
 from isthmus.journals.sqlite.records import MessageHead, open_head, open_violations, seal_body, seal_head, seal_violations
 from isthmus.journals.sqlite.session import Row, Session, micros, place
 
@@ -47,8 +47,13 @@ def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
     keyring = session.keyring
     messages: list[Row] = []
     bodies: list[Row] = []
+    entries: list[Entry] = []
+    kinds: dict[str, bytes] = {}
     for seq, arrival in fresh:
         message = arrival.message
+        kind = kinds.get(message.kind)
+        if kind is None:
+            kind = kinds[message.kind] = kind_token(session, message.kind)
         shelf = session.shelf(message.interface)
         correlation_id = None if message.correlation_id == message.id else message.correlation_id
         head = MessageHead(message.kind, message.sender, message.control_id, correlation_id, arrival.ack)
@@ -62,14 +67,17 @@ def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
                 len(message.body),
                 arrival.state,
                 arrival.reason,
-                kind_token(session, message.kind),
+                kind,
                 seal_head(keyring, message.id, head),
             )
         )
         bodies.append((place(shelf, seq), seal_body(keyring, message.id, message.body)))
-        session.index(id_key(message.id), seq)
-        keep_identifiers(session, seq, (*arrival.identifiers, ("control", message.control_id)))
-        session.count("message", message.interface, arrival.state)
+        entries.append((id_key(message.id), seq))
+        entries += _entries(session, seq, arrival.identifiers)
+        if message.control_id:
+            entries.append((identifier_key(session, message.control_id), seq))
+    session.index(entries)
+    session.count_all("message", ((one.message.interface, one.state) for _, one in fresh))
     session.many("keep_message", messages)
     session.many("keep_body", bodies)
     session.many("keep_untranslated", [(seq,) for seq, arrival in fresh if arrival.state == "received"])
@@ -87,8 +95,11 @@ def identifier_key(session: Session, value: str) -> int:
 
 
 def keep_identifiers(session: Session, seq: int, identifiers: Iterable[Identifier]) -> None:
-    for value in {value for _, value in identifiers if value}:
-        session.index(identifier_key(session, value), seq)
+    session.index(_entries(session, seq, identifiers))
+
+
+def _entries(session: Session, seq: int, identifiers: Iterable[Identifier]) -> list[Entry]:
+    return [(identifier_key(session, value), seq) for value in {value for _, value in identifiers if value}]
 
 
 def violations(session: Session, message: int) -> tuple[Violation, ...]:

@@ -81,9 +81,10 @@ class Fresh:
                 fresh[key] = (*fresh.get(key, ()), seq)
         self._new = fresh
 
-    def add(self, key: int, seq: int) -> None:
+    def add(self, entries: list[Entry]) -> None:
         new = self._new
-        new[key] = (*new[key], seq) if key in new else (seq,)
+        for key, seq in entries:
+            new[key] = (*new[key], seq) if key in new else (seq,)
 
     def find(self, keys: Iterable[int]) -> tuple[list[int], list[int]]:
         """What stands under these keys, and the keys under which nothing does."""

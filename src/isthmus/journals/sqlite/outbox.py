@@ -17,10 +17,10 @@ from isthmus.journals.sqlite.stages import key_token
 def claim(session: Session, endpoint: str, limit: int, now: datetime, owner: str) -> list[Claimed]:
     rows = session.rows("claim", endpoint, micros(now), limit)
     session.many("take", [(owner, row[0]) for row in rows])
+    session.count_all("delivery", ((row[3], row[6]) for row in rows), -1)
+    session.count_all("delivery", ((row[3], "sending") for row in rows))
     claimed: list[Claimed] = []
-    for _, id, where, subscription, created_at, attempts, state, uncertain, digest, sealed in rows:
-        session.count("delivery", subscription, state, -1)
-        session.count("delivery", subscription, "sending")
+    for _, id, where, subscription, created_at, attempts, _, uncertain, digest, sealed in rows:
         claimed.append(
             Claimed(
                 delivery=open_delivery(session.keyring, id, where, subscription, sealed),
@@ -61,6 +61,9 @@ class _Batch:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._attempts: list[tuple[str, str]] = []
+        self._receipts: list[tuple[str, str]] = []
+        self._states: list[tuple[str, str]] = []
         self._gone: list[Row] = []
         self._back: list[Row] = []
         self._dead: list[Row] = []
@@ -78,16 +81,14 @@ class _Batch:
         receipts = receipts_of(outcome)
         proofs = tuple((receipt.kind, receipt.code, receipt.reference) for receipt in receipts)
         session.step(message, seq, one.ended_at, "attempt", StepRecord(code, detail, "", seconds, proofs))
-        session.count("attempt", endpoint, attempt_tag(outcome))
-        for receipt in receipts:
-            session.count("receipt", subscription, receipt.kind)
+        self._attempts.append((endpoint, attempt_tag(outcome)))
+        self._receipts += [(subscription, receipt.kind) for receipt in receipts]
         if isinstance(outcome, Delivered) and outcome.digest:
             self._digests.append((outcome.digest, endpoint, key))
         if isinstance(outcome, Unknown):
             self._forgotten.append((endpoint, key))
         state = "superseded" if replaced and one.state != "unknown" else one.state
-        session.count("delivery", subscription, "sending", -1)
-        session.count("delivery", subscription, state)
+        self._states.append((subscription, state))
         if state in ("delivered", "superseded"):
             self._gone.append((seq,))
             if line is not None:
@@ -107,6 +108,10 @@ class _Batch:
 
     def write(self) -> None:
         session = self._session
+        session.count_all("attempt", self._attempts)
+        session.count_all("receipt", self._receipts)
+        session.count_all("delivery", self._states)
+        session.count_all("delivery", ((subscription, "sending") for subscription, _ in self._states), -1)
         session.many("drop_due", self._gone)
         session.many("put_back", self._back)
         session.many("put_dead", self._dead)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -79,9 +80,10 @@ class Session:
         found = msgspec.json.decode(self.seqs_of_ids((id,)), type=list[int])
         return next((row for seq in sorted(found, reverse=True) if (row := self.row(name, seq, id))), None)
 
-    def index(self, key: int, seq: int) -> None:
-        self.fresh.add(key, seq)
-        self._entries.append((key, seq))
+    def index(self, entries: list[Entry]) -> None:
+        """Under each key its seq is found from now on."""
+        self.fresh.add(entries)
+        self._entries += entries
 
     # ---- what the writer keeps between transactions
 
@@ -95,8 +97,7 @@ class Session:
 
     def load_fresh(self) -> None:
         self.fresh.load([run for (run,) in self.rows("runs")])
-        for key, seq in self._run:
-            self.fresh.add(key, seq)
+        self.fresh.add(self._run)
 
     def forget(self) -> None:
         self._counts.clear()
@@ -113,6 +114,11 @@ class Session:
             number = self._shelves[interface] = len(self._shelves) + 1
             self.run("keep_shelf", number, interface)
         return number
+
+    def count_all(self, noun: Noun, states: Iterable[tuple[str, str]], by: int = 1) -> None:
+        """Like :meth:`count`, for many: name and state of each."""
+        for (name, state), times in Counter(states).items():
+            self.count(noun, name, state, by * times)
 
     def count(self, noun: Noun, name: str, state: str, by: int = 1) -> None:
         key = (noun, name, state)

@@ -15,7 +15,7 @@ from isthmus.core.failure import Bug
 from isthmus.core.message import Message
 from isthmus.journals.port import Planned, Position, Translated
 from isthmus.journals.sqlite.intake import keep_identifiers, keep_violations, violations
-from isthmus.journals.sqlite.locator import id_key, token_key
+from isthmus.journals.sqlite.locator import Entry, id_key, token_key
 from isthmus.journals.sqlite.records import (
     StepRecord,
     open_body,
@@ -61,14 +61,14 @@ def translated(session: Session, results: Sequence[Translated], now: datetime) -
     events: list[tuple[int, int, Envelope]] = []
     done: list[Row] = []
     verdicts: list[Row] = []
+    states: list[tuple[str, str]] = []
     for result in results:
         seq, shelf, interface, waits = waiting[result.message_id]
         if not waits:
             continue  # translated before: a second worker, or a retry after a lost answer
         waiting[result.message_id] = (seq, shelf, interface, 0)
         done.append((seq,))
-        session.count("message", interface, "received", -1)
-        session.count("message", interface, result.state)
+        states.append((interface, result.state))
         if not result.events or result.state != "translated" or result.reason or result.detail:  # else the events tell when
             session.step(seq, seq, now, result.state, StepRecord(result.reason, result.detail))
         if result.state != "translated" or result.reason:
@@ -78,6 +78,8 @@ def translated(session: Session, results: Sequence[Translated], now: datetime) -
         if result.violations:
             keep_violations(session, seq, tuple(dict.fromkeys((*violations(session, seq), *result.violations))))
         events += [(seq, shelf, event) for event in {event.id: event for event in result.events}.values()]
+    session.count_all("message", states)
+    session.count_all("message", ((interface, "received") for interface, _ in states), -1)
     session.many("drop_untranslated", done)
     session.many("keep_verdict", verdicts)
     keep_events(session, events, now, fed=True)
@@ -87,13 +89,15 @@ def keep_events(session: Session, events: list[tuple[int, int, Envelope]], now: 
     """Each with the seq and shelf of its message."""
     rows: list[Row] = []
     bodies: list[Row] = []
+    entries: list[Entry] = []
     at = micros(now)
     for message, shelf, event in events:
         seq = session.next()
         rows.append((seq, event.id, message, shelf, event.type, event.version, at, fed))
         bodies.append((place(shelf, seq), seal_event(session.keyring, event)))
-        session.index(id_key(event.id), seq)
-        session.count("event", event.type, "kept")
+        entries.append((id_key(event.id), seq))
+    session.index(entries)
+    session.count_all("event", ((event.type, "kept") for _, _, event in events))
     session.many("keep_event", rows)
     session.many("keep_body", bodies)
 
@@ -185,26 +189,18 @@ def keep_deliveries(session: Session, fresh: list[tuple[int, int, Delivery]], no
     keyring, at = session.keyring, micros(now)
     rows: list[Row] = []
     bodies: list[Row] = []
-    due: list[dict[str, object]] = []
+    due: list[Row] = []
+    entries: list[Entry] = []
     for message, shelf, delivery in fresh:
         seq = session.next()
         key = key_token(session, delivery.endpoint, delivery.key)
         rows.append((seq, delivery.id, message, shelf, delivery.endpoint, delivery.subscription, at, seq))
         bodies.append((place(shelf, seq), seal_delivery(keyring, delivery)))
-        due.append(
-            {
-                "seq": seq,
-                "endpoint": delivery.endpoint,
-                "line": line_token(session, delivery),
-                "rank": seq,
-                "key": key,
-                "ready_at": at,
-                "attempts": 0,
-            }
-        )
-        session.index(id_key(delivery.id), seq)
-        session.index(token_key(key), seq)
-        session.count("delivery", delivery.subscription, "due")
+        due.append((seq, delivery.endpoint, line_token(session, delivery), seq, key, at, 0))
+        entries.append((id_key(delivery.id), seq))
+        entries.append((token_key(key), seq))
+    session.index(entries)
+    session.count_all("delivery", ((delivery.subscription, "due") for _, _, delivery in fresh))
     session.many("keep_delivery", rows)
     session.many("keep_body", bodies)
     session.many("keep_due", due)

@@ -65,9 +65,9 @@ INSERT INTO delivery (seq, id, message, shelf, endpoint, subscription, created_a
 -- Its turn has come unless another of its line is there before it.
 INSERT INTO due (seq, endpoint, line, rank, key, state, turn, ready_at, attempts)
 VALUES (
-    :seq, :endpoint, :line, :rank, :key, 'due',
-    CASE WHEN :line IS NULL OR NOT EXISTS (SELECT 1 FROM due WHERE endpoint = :endpoint AND line = :line) THEN :ready_at END,
-    :ready_at, :attempts
+    ?1, ?2, ?3, ?4, ?5, 'due',
+    CASE WHEN ?3 IS NULL OR NOT EXISTS (SELECT 1 FROM due WHERE endpoint = ?2 AND line = ?3) THEN ?6 END,
+    ?6, ?7
 )
 
 -- name: replaced_answer
