@@ -68,8 +68,8 @@ class _Batch:
         self._back: list[Row] = []
         self._dead: list[Row] = []
         self._ended: list[Row] = []
-        self._digests: list[Row] = []
-        self._forgotten: list[Row] = []
+        self._digests: dict[tuple[str, bytes], str] = {}
+        """Of each key the last word; empty: nothing is known any more."""
         self._freed: dict[Row, None] = {}
         self._moved: dict[Row, None] = {}
 
@@ -84,9 +84,9 @@ class _Batch:
         self._attempts.append((endpoint, attempt_tag(outcome)))
         self._receipts += [(subscription, receipt.kind) for receipt in receipts]
         if isinstance(outcome, Delivered) and outcome.digest:
-            self._digests.append((outcome.digest, endpoint, key))
+            self._digests[endpoint, key] = outcome.digest
         if isinstance(outcome, Unknown):
-            self._forgotten.append((endpoint, key))
+            self._digests[endpoint, key] = ""
         state = "superseded" if replaced and one.state != "unknown" else one.state
         self._states.append((subscription, state))
         if state in ("delivered", "superseded"):
@@ -116,8 +116,8 @@ class _Batch:
         session.many("put_back", self._back)
         session.many("put_dead", self._dead)
         session.many("keep_ended", self._ended)
-        session.many("know_digest", self._digests)
-        session.many("know_nothing", self._forgotten)
+        session.many("know_digest", [(*key, digest) for key, digest in self._digests.items() if digest])
+        session.many("know_nothing", [key for key, digest in self._digests.items() if not digest])
         session.many("promote", list(self._freed))
         for endpoint, line in self._moved:
             align(session, endpoint, line)

@@ -138,11 +138,11 @@ class Session:
 
     def finish(self) -> None:
         """The last write of a transaction."""
+        if self._run:
+            self.run("keep_run", self.next(), packed(self._run))
         if self._last != self._saved:  # a transaction that wrote nothing stays empty, and empty ones cost no sync
             self.run("keep_last_seq", self._last)
             self._saved = self._last
-        if self._run:
-            self.run("keep_run", packed(self._run))
 
     def ended(self) -> None:
         """The transaction is committed, or taken back."""

@@ -222,6 +222,18 @@ class TestOutbox:
         (once_more,) = await claim(journal)
         assert (once_more.unknown, once_more.known_digest) == (False, "")
 
+    async def test_of_two_outcomes_of_one_key_in_one_call_the_last_word_counts(self, journal: Journal) -> None:
+        (first,) = await due(journal, "inv-1")
+        second = await _same_key(journal, "inv-1", "again")
+        await claim(journal)
+        await journal.settle([unknown(first.id), delivered(second, digest="d2")], ME)
+        await _same_key(journal, "inv-1", "third")
+        third = (await claim(journal))[-1]
+        assert third.known_digest == "d2"
+        await journal.settle([delivered(first.id, digest="d1"), unknown(third.delivery.id)], ME)
+        await _same_key(journal, "inv-1", "fourth")
+        assert {one.known_digest for one in await claim(journal)} == {""}
+
     async def test_a_receipt_that_comes_later_joins_the_newest_delivery_of_its_key(self, journal: Journal) -> None:
         (first,) = await due(journal, "order-1")
         await claim(journal)

@@ -164,7 +164,7 @@ CREATE TABLE subscription (
 -- ---- index ------------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE run (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY,          -- from the sequence, so that no number comes twice
     entries BLOB NOT NULL                -- pairs of key and seq, 8 bytes each, not yet in locator
 );
 CREATE TABLE locator (

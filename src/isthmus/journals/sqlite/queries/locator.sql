@@ -14,7 +14,7 @@ SELECT entries FROM run WHERE number > ? ORDER BY number
 SELECT coalesce(max(number), 0) FROM run
 
 -- name: keep_run
-INSERT INTO run (entries) VALUES (?)
+INSERT INTO run (number, entries) VALUES (?, ?)
 
 -- name: merge
 INSERT OR IGNORE INTO locator (key, seq) VALUES (?, ?)

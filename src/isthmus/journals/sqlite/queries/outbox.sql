@@ -46,7 +46,7 @@ INSERT INTO ended (seq, state, reason) VALUES (?, ?, ?)
 DELETE FROM ended WHERE seq = ?
 
 -- name: know_digest
-INSERT INTO known (digest, endpoint, key) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest
+INSERT INTO known (endpoint, key, digest) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest
 
 -- name: know_nothing
 DELETE FROM known WHERE endpoint = ? AND key = ?
