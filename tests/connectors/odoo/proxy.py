@@ -23,6 +23,7 @@ class Proxy:
         self._http: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
         self.hits = 0
+        self._then: Wrong | None = None
 
     @property
     def url(self) -> str:
@@ -32,9 +33,10 @@ class Proxy:
     def listening(self) -> bool:
         return self._runner is not None
 
-    def plan(self, wrong: Wrong, needle: str, times: int = 1) -> None:
-        """What happens to the next calls that hold these words, in their path or as an XML-RPC argument."""
+    def plan(self, wrong: Wrong, needle: str, times: int = 1, *, then: Wrong | None = None) -> None:
+        """What happens to the next calls that hold these words, in their path or as an XML-RPC argument; ``then`` to the call after."""
         self._plans.append((wrong, needle.encode(), [times]))
+        self._then = then
 
     def clear(self) -> None:
         self._plans.clear()
@@ -85,6 +87,8 @@ class Proxy:
             if needle in call and left[0] > 0:
                 left[0] -= 1
                 self.hits += 1
+                if self._then is not None:
+                    self._plans, self._then = [(self._then, b"", [1])], None
                 return wrong
         return None
 

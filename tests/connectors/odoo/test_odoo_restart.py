@@ -20,7 +20,7 @@ from isthmus.core.delivery import Delivery
 from isthmus.core.outcome import Delivered, Reject, Retry, Unknown
 
 Restart = Callable[[], Awaitable[None]]
-COUNT = 60
+COUNT = 30
 
 
 @pytest.fixture

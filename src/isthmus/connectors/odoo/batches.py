@@ -45,6 +45,10 @@ class Batches:
                     waiting += _parts(batch, fault.rows)
                 else:
                     failed += [(item, fault) for item in batch]
+                if fault.hopeless:
+                    spared = Fault("retry", fault.code, "not tried, since the call before it failed so", after=fault.after)
+                    failed += [(item, spared) for rest in waiting for item in rest]
+                    waiting.clear()
             else:
                 self._adapt(len(batch), time.monotonic() - started)
         return failed

@@ -35,10 +35,10 @@ _PERHAPS_STALE = frozenset({"reference-absent", "record-gone", "already-posted",
 """What may only look so because a remembered id was deleted or merged away: forgotten and looked at once more."""
 _NOT_PREPARED = frozenset({"reference-absent", "reference-ambiguous", "unknown-field"})
 """What keeps a check from looking: the delivery cannot have had its effect, and a send will say the same and more."""
-_HOPELESS = frozenset(
-    {"unreachable", "unauthorised", "no-database", "unavailable", "slow-down", "redirected", "forbidden", "no-answer", "no-time-left"}
-)
-"""What would happen to the rest of a send as well: it is not even tried."""
+_CALLS = 3.0
+"""A send of many deliveries makes several calls: it begins none after so many times the timeout of one. The courier waits longer."""
+_DOCUMENTS = 25
+"""Documents in one call: each is hundreds of rows to Odoo, and more at once only hold locks for longer."""
 
 
 class OdooClient:
@@ -85,7 +85,7 @@ class OdooClient:
             raise fault.failure from None
 
     async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
-        deadline = Deadline(timeout)
+        deadline = Deadline(timeout, calls=_CALLS)
         works = [_opened(delivery) for delivery in deliveries]
         todo = [work for work in works if isinstance(work, Work)]
         try:
@@ -99,7 +99,7 @@ class OdooClient:
         return [work if isinstance(work, Reject) else _outcome(work) for work in works]
 
     async def check(self, delivery: Delivery, timeout: float) -> Outcome:
-        deadline = Deadline(timeout)
+        deadline = Deadline(timeout, calls=_CALLS)
         work = _opened(delivery)
         if isinstance(work, Reject):
             return work
@@ -121,7 +121,7 @@ class OdooClient:
                     self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=max(4, self.in_flight)))
                 if self._desk is None:
                     async with self._budget.call():
-                        choice = await choose(self._http, self._settings, max(0.1, min(deadline.left, 30.0)))
+                        choice = await choose(self._http, self._settings, max(0.1, min(deadline.next_call, 30.0)))
                     self.notice = choice.notice
                     session = Session(
                         choice.transport, self._budget, company=self._settings.company, timeout=self._settings.timeout, rng=self._rng
@@ -134,13 +134,13 @@ class _Desk:
     """What there is once one knows which Odoo one speaks to: everything that settles deliveries."""
 
     def __init__(self, session: Session, settings: OdooEndpoint) -> None:
-        batches = Batches(settings.batch)
+        batches, documents = Batches(settings.batch), Batches(min(settings.batch, _DOCUMENTS))
         schema = Schema(session)
         self.session = session
         self.references = References(session, schema, batches)
         self.records = Records(session, schema, self.references, batches)
-        self.invoices = Invoices(session, self.references, batches)
-        self.movements = Movements(session, schema, self.references, Warehouse(session, schema, settings.company), batches)
+        self.invoices = Invoices(session, self.references, documents)
+        self.movements = Movements(session, schema, self.references, Warehouse(session, schema, settings.company), documents)
         self.withdrawals = Withdrawals(session, schema, self.references)
         self.lookups = Lookups(session, schema, self.references)
 
@@ -219,8 +219,10 @@ async def _attempt(group: Sequence[Work[Operation]], settle: Callable[[], Awaita
             if work.outcome is None:
                 work.fail(fault)
     for work in group:
-        if isinstance(work.outcome, (Retry, Unknown)) and work.outcome.code in _HOPELESS:
-            return Fault("retry", work.outcome.code, after=work.outcome.after if isinstance(work.outcome, Retry) else None)
+        if isinstance(work.outcome, (Retry, Unknown)):
+            met = Fault("retry", work.outcome.code, after=work.outcome.after if isinstance(work.outcome, Retry) else None)
+            if met.hopeless:
+                return met
     return None
 
 

@@ -28,6 +28,9 @@ _CONFIGURED_WRONG = frozenset({"unauthorised", "no-database", "redirected", "for
 """Deliveries wait when these happen, for they are not to blame; ``open`` and ``ping`` reject, so that a person is told."""
 
 
+_HOPELESS = _CONFIGURED_WRONG | {"unreachable", "unavailable", "slow-down", "no-answer", "no-time-left"}
+
+
 class Fault(Exception):
     """One call to Odoo that did not work."""
 
@@ -39,6 +42,11 @@ class Fault(Exception):
         self.after = after
         self.rows = rows
         """Rows of a ``load`` that Odoo complained about: a hint only, for it blames the first row for what any row did."""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the next call would meet it as well."""
+        return self.code in _HOPELESS
 
     @property
     def outcome(self) -> Outcome:

@@ -26,14 +26,19 @@ Row = Sequence[str]
 
 
 class Deadline:
-    """Until when one ``send`` may go on (seconds of the monotonic clock)."""
+    """How long one call may take, and until when a ``send``, which makes several, may begin new ones."""
 
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+    def __init__(self, call: float, *, calls: float = 1.0) -> None:
+        self._call = call
+        self._end = time.monotonic() + call * calls
 
     @property
     def left(self) -> float:
         return self._end - time.monotonic()
+
+    @property
+    def next_call(self) -> float:
+        return min(self._call, self.left)
 
 
 class Session:
@@ -112,6 +117,6 @@ class Session:
     ) -> Any:
         whole = {**_CONTEXT, "allowed_company_ids": [self._company], **_QUIET.get(model, {}), **context}
         async with self._budget.call():
-            if (left := min(deadline.left, self._timeout)) <= 0:
+            if (left := min(deadline.next_call, self._timeout)) <= 0:
                 raise Fault("retry", "no-time-left", f"{model}/{method}: the attempt's time was used up before this call; nothing was sent")
             return await self.transport.call(model, method, named, ids=ids, context=whole, timeout=left)
