@@ -19,16 +19,16 @@ async def receive(session: Session, arrivals: Sequence[Arrival]) -> list[Accepte
         for place, arrival in enumerate(arrivals):
             if place not in answers:
                 turn.setdefault(arrival.message.id, place)
-        for message_id, fresh, head in await _keep(session, [arrivals[place] for place in turn.values()]):
+        for message_id, head in await _keep(session, [arrivals[place] for place in turn.values()]):
             place = turn[message_id]
-            if fresh:
+            if head is None:
                 answers[place] = Accepted(message_id, arrivals[place].ack)
-            elif head is not None:
+            else:
                 answers[place] = Accepted(message_id, session.seals.acknowledgement(message_id, head), duplicate=True)
     return [answers[place] for place in range(len(arrivals))]
 
 
-async def _keep(session: Session, arrivals: Sequence[Arrival]) -> Sequence[tuple[str, bool, bytes | None]]:
+async def _keep(session: Session, arrivals: Sequence[Arrival]) -> Sequence[tuple[str, bytes | None]]:
     messages = [
         (
             one.message.id,
@@ -46,13 +46,15 @@ async def _keep(session: Session, arrivals: Sequence[Arrival]) -> Sequence[tuple
         for one in arrivals
     ]
     identifiers = {
-        (one.message.id, session.seals.identifier(value))
-        for one in arrivals
+        (place, session.seals.identifier(value))
+        for place, one in enumerate(arrivals, 1)
         for _, value in (*one.identifiers, ("control", one.message.control_id))
         if value
     }
     violations = [
-        (one.message.id, found.where, found.rule, found.cure, found.severity) for one in arrivals for found in dict.fromkeys(one.violations)
+        (place, found.where, found.rule, found.cure, found.severity)
+        for place, one in enumerate(arrivals, 1)
+        for found in dict.fromkeys(one.violations)
     ]
     rows = await session.rows("receive", *columns(messages, 11), *columns(identifiers, 2), *columns(violations, 5))
-    return [(row["id"], row["fresh"], row["head"]) for row in rows]
+    return [(row["id"], row["head"]) for row in rows]

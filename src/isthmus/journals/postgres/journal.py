@@ -68,8 +68,7 @@ class PostgresJournal:
         await self._store.close()
 
     async def prune(self, interface: str, before: datetime, now: datetime, limit: int = 10_000) -> Pruned:
-        pruned, shelves = await self._store.transact(lambda session: upkeep.prune(session, interface, before, now, limit))
-        self._shelves.taken_from(shelves)
+        pruned = await self._store.transact(lambda session: upkeep.prune(session, interface, before, now, limit))
         if pruned.messages < limit:  # the end of a run
             await self._shelves.tidy()
         return pruned

@@ -11,7 +11,7 @@ the end of a pruner's run the shelves are tidied, outside the journal's transact
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
 from contextlib import suppress
 from typing import Final
 
@@ -20,48 +20,73 @@ import asyncpg
 from isthmus.journals.postgres.store import Session, Store
 
 _SMALL: Final = 1 << 20
-"""Bytes below which rewriting a shelf is not worth it."""
+"""Bytes below which a shelf is not worth rewriting."""
+_TRIES: Final = 4
+_PAUSE: Final = 0.1
+"""Seconds. A snapshot that somebody took before the bodies went keeps their space in use; most last for milliseconds."""
 
 
 class Shelves:
-    """Remembers from which shelves bodies were taken, until they are tidied."""
+    """Tidies the shelves from which the pruner has taken bodies; the journal itself remembers which."""
 
     def __init__(self, store: Store, shelf_bytes: int) -> None:
         self._store = store
         self._shelf_bytes = shelf_bytes
-        self._untidy: set[int] = set()
-
-    def taken_from(self, shelves: Iterable[int]) -> None:
-        self._untidy.update(shelves)
 
     async def tidy(self) -> None:
-        """One node at a time. A shelf that others are using just now is left for the next time."""
+        """One node at a time. A shelf that others are using all the time is left for the next run."""
         async with self._store.session() as session:
             if not await session.value("alone_at_shelves"):
                 return
             try:
                 await session.script("patience")
-                await self._tidy(session)
+                for turn in range(_TRIES):
+                    await asyncio.sleep(_PAUSE if turn else 0)
+                    if await self._tidy(session):
+                        break
+                await self._begin_another(session)
             finally:
                 await session.script("no_patience")
                 await session.run("not_alone_at_shelves")
 
-    async def _tidy(self, session: Session) -> None:
-        *old, (current, size) = await session.rows("shelves")
-        for shelf, old_size in old:
-            with suppress(asyncpg.LockNotAvailableError):
-                await self._tidy_old(session, shelf, old_size)
-        if current in self._untidy:
-            await session.script("vacuum_shelf", current)
-            self._untidy.discard(current)
-        if size > self._shelf_bytes:
+    async def _tidy(self, session: Session) -> bool:
+        """Whether all are tidy now."""
+        shelves = await session.rows("shelves")
+        current = shelves[-1]["number"]
+        done = True
+        for number, untidy in shelves:
+            if untidy:
+                try:
+                    tidied = await (_vacuum(session, number) if number == current else _shrink(session, number))
+                except asyncpg.LockNotAvailableError:
+                    tidied = False
+                if tidied:
+                    await session.run("shelf_tidy", number)
+                done = done and tidied
+        return done
+
+    async def _begin_another(self, session: Session) -> None:
+        current = (await session.rows("shelves"))[-1]["number"]
+        if await session.value("shelf_size", current) > self._shelf_bytes:
             with suppress(asyncpg.LockNotAvailableError):
                 await session.script("add_shelf", current + 1)
 
-    async def _tidy_old(self, session: Session, shelf: int, size: int) -> None:
-        content = await session.value("shelf_content", shelf) if shelf in self._untidy or size < _SMALL else size
-        if content == 0:
-            await session.script("drop_shelf", shelf)
-        elif content < size / 2 and size > _SMALL:
-            await session.script("rewrite_shelf", shelf)
-        self._untidy.discard(shelf)
+
+async def _vacuum(session: Session, shelf: int) -> bool:
+    await session.script("vacuum_shelf", shelf)
+    return not await _half_empty(session, shelf)
+
+
+async def _shrink(session: Session, shelf: int) -> bool:
+    if await session.value("shelf_content", shelf) == 0:
+        await session.script("drop_shelf", shelf)
+        return True
+    if await _half_empty(session, shelf):
+        await session.script("rewrite_shelf", shelf)
+    return not await _half_empty(session, shelf)
+
+
+async def _half_empty(session: Session, shelf: int) -> bool:
+    size: int = await session.value("shelf_size", shelf)
+    content: int = await session.value("shelf_content", shelf)
+    return size > _SMALL and content < size / 2

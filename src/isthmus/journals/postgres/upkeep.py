@@ -14,8 +14,7 @@ _WINDOW: Final = 1_000
 """Messages looked at in one query, at least."""
 
 
-async def prune(session: Session, interface: str, before: datetime, now: datetime, limit: int) -> tuple[Pruned, frozenset[int]]:
-    """What was pruned, and the shelves from which bodies were taken."""
+async def prune(session: Session, interface: str, before: datetime, now: datetime, limit: int) -> Pruned:
     await session.run("pruner_alone")
     messages = await _choose(session, interface, before, limit)
     places: defaultdict[int, list[int]] = defaultdict(list)
@@ -26,13 +25,14 @@ async def prune(session: Session, interface: str, before: datetime, now: datetim
     freed = 0
     for shelf, seqs in sorted(places.items()):
         freed += await session.value("prune_bodies", shelf, seqs)
+    await session.run("shelves_untidy", list(places))
     await session.run("prune_events", messages)
     await session.run("prune_answers", messages)
     history = History(session.seals)
     for seq in messages:
         history.step(seq, seq, "", now, "pruned")
     await history.keep(session)
-    return Pruned(counts["message"], counts["event"], counts["delivery"], freed), frozenset(places)
+    return Pruned(counts["message"], counts["event"], counts["delivery"], freed)
 
 
 async def _choose(session: Session, interface: str, before: datetime, limit: int) -> list[int]:

@@ -132,7 +132,10 @@ CREATE TABLE step (
 
 -- Bodies lie on shelves, apart from history, because they go (the pruner) while history stays. New ones are laid on the highest
 -- shelf; an old shelf that has become empty is dropped, one that is half empty is rewritten: so space goes back to the file system.
-CREATE TABLE shelf (number integer PRIMARY KEY);
+CREATE TABLE shelf (
+    number integer PRIMARY KEY,
+    untidy boolean NOT NULL DEFAULT false  -- bodies were taken from it since it was last tidied
+);
 
 CREATE TABLE body (
     shelf integer NOT NULL,
@@ -144,7 +147,7 @@ CREATE TABLE body (
 ALTER TABLE body ALTER COLUMN sealed SET STORAGE EXTERNAL;
 
 CREATE TABLE body_1 PARTITION OF body FOR VALUES IN (1);
-INSERT INTO shelf VALUES (1);
+INSERT INTO shelf (number) VALUES (1);
 
 -- ---- hot --------------------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ SELECT
     coalesce((SELECT due.line FROM due WHERE due.seq = d.seq), ''::bytea) AS line,
     EXISTS (SELECT FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS kept
 FROM unnest($1::text[]) AS given (id)
-CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.id = given.id) AS d;
+CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.id = given.id LIMIT 1) AS d;
 
 -- name: lock_due
 -- What a courier is just claiming is waited for; what is locked here he skips.

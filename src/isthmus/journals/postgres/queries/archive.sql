@@ -16,7 +16,7 @@ LIMIT $7;
 -- name: find_identifier
 SELECT m.*
 FROM identifier i
-CROSS JOIN LATERAL (SELECT * FROM message_now WHERE message_now.seq = i.message) AS m
+CROSS JOIN LATERAL (SELECT * FROM message_now WHERE message_now.seq = i.message LIMIT 1) AS m
 WHERE i.token = $8 AND ($1 = 0 OR i.message < $1)
   AND ($2 = '' OR m.interface = $2) AND ($3::bytea IS NULL OR m.kind = $3) AND ($4 = '' OR m.state = $4)
   AND ($5::timestamptz IS NULL OR m.received_at >= $5) AND ($6::timestamptz IS NULL OR m.received_at < $6)
@@ -26,7 +26,7 @@ LIMIT $7;
 -- name: find_waiting
 SELECT m.*
 FROM untranslated u
-CROSS JOIN LATERAL (SELECT * FROM message_now WHERE message_now.seq = u.seq) AS m
+CROSS JOIN LATERAL (SELECT * FROM message_now WHERE message_now.seq = u.seq LIMIT 1) AS m
 WHERE ($1 = 0 OR u.seq < $1) AND ($2 = '' OR u.interface = $2) AND ($3::bytea IS NULL OR m.kind = $3) AND $4 = 'received'
   AND ($5::timestamptz IS NULL OR m.received_at >= $5) AND ($6::timestamptz IS NULL OR m.received_at < $6)
 ORDER BY u.seq DESC
@@ -35,7 +35,7 @@ LIMIT $7;
 -- name: find_trouble
 SELECT m.*
 FROM trouble t
-CROSS JOIN LATERAL (SELECT * FROM message_now WHERE message_now.seq = t.seq) AS m
+CROSS JOIN LATERAL (SELECT * FROM message_now WHERE message_now.seq = t.seq LIMIT 1) AS m
 WHERE t.state = $4 AND ($1 = 0 OR t.seq < $1) AND ($2 = '' OR m.interface = $2) AND ($3::bytea IS NULL OR m.kind = $3)
   AND ($5::timestamptz IS NULL OR m.received_at >= $5) AND ($6::timestamptz IS NULL OR m.received_at < $6)
 ORDER BY t.state DESC, t.seq DESC
@@ -83,7 +83,7 @@ LIMIT $4;
 -- name: deliveries_unfinished
 SELECT d.*
 FROM due u
-CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.seq = u.seq) AS d
+CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.seq = u.seq LIMIT 1) AS d
 WHERE d.state = $1 AND ($2 = '' OR u.endpoint = $2) AND ($3 = 0 OR u.seq < $3)
 ORDER BY u.seq DESC
 LIMIT $4;
@@ -91,7 +91,7 @@ LIMIT $4;
 -- name: deliveries_troubled
 SELECT d.*
 FROM due u
-CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.seq = u.seq) AS d
+CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.seq = u.seq LIMIT 1) AS d
 WHERE u.state = $1 AND u.state <> 'due' AND d.state = $1 AND ($2 = '' OR u.endpoint = $2) AND ($3 = 0 OR u.seq < $3)
 ORDER BY u.state DESC, u.seq DESC
 LIMIT $4;
@@ -99,7 +99,7 @@ LIMIT $4;
 -- name: deliveries_sending
 SELECT d.*
 FROM sending s
-CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.seq = s.seq) AS d
+CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.seq = s.seq LIMIT 1) AS d
 WHERE $1 = 'sending' AND ($2 = '' OR d.endpoint = $2) AND ($3 = 0 OR s.seq < $3)
 ORDER BY s.seq DESC
 LIMIT $4;
@@ -107,7 +107,7 @@ LIMIT $4;
 -- name: deliveries_ended
 SELECT d.*
 FROM ended e
-CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.seq = e.seq) AS d
+CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.seq = e.seq LIMIT 1) AS d
 WHERE e.state = $1 AND ($2 = '' OR d.endpoint = $2) AND ($3 = 0 OR e.seq < $3)
 ORDER BY e.state DESC, e.seq DESC
 LIMIT $4;

@@ -1,22 +1,27 @@
+-- Two habits of these queries. Rows that a statement has just added are picked by (seq IN (SELECT …)) IS TRUE and not by a join: the
+-- planner cannot know how many they are, and a loop in a loop would cost the square of the batch. And what is looked up row by row
+-- in a table that grows is looked up in LATERAL (… LIMIT 1), which can only be the index.
+
 -- name: receive
 -- Keeps the new ones of a batch (ids unique within it) and notes the others as duplicates: one statement, one commit.
 -- Rows are added in the order of their ids, so that two nodes that get the same messages wait for each other in one order.
--- A message that another node is just committing is neither new nor visible yet: it comes back with no head, to be asked again.
+-- A message that another node is just committing is neither new nor visible yet: it does not come back, to be asked again.
 WITH given AS MATERIALIZED (
     SELECT nextval('place') AS seq, (SELECT max(number) FROM shelf) AS shelf, g.*
     FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[], $7::text[], $8::text[],
         $9::bytea[], $10::bytea[], $11::bytea[]
-    ) AS g (id, interface, source, correlation_id, received_at, size, arrival, reason, kind, head, sealed)
+    ) WITH ORDINALITY AS g (id, interface, source, correlation_id, received_at, size, arrival, reason, kind, head, sealed, n)
 ),
 fresh AS (
     INSERT INTO message (seq, id, interface, source, correlation_id, received_at, size, arrival, reason, kind, head, shelf)
     SELECT seq, id, interface, source, correlation_id, received_at, size, arrival, reason, kind, head, shelf FROM given ORDER BY id
     ON CONFLICT (id) DO NOTHING
-    RETURNING seq, id, interface, arrival, reason, shelf
+    RETURNING seq, id, interface, arrival, reason
 ),
 bodies AS (
-    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE seq IN (SELECT seq FROM fresh) ORDER BY seq
+    INSERT INTO body (shelf, seq, sealed)
+    SELECT shelf, seq, sealed FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE ORDER BY seq
 ),
 waiting AS (
     INSERT INTO untranslated (seq, interface) SELECT seq, interface FROM fresh WHERE arrival = 'received' ORDER BY seq
@@ -26,20 +31,26 @@ troubles AS (
 ),
 identifiers AS (
     INSERT INTO identifier (token, message)
-    SELECT i.token, fresh.seq FROM unnest($12::text[], $13::bytea[]) AS i (id, token) JOIN fresh USING (id)
+    SELECT i.token, i.message
+    FROM (
+        SELECT token, (SELECT array_agg(seq ORDER BY n) FROM given)[n] AS message FROM unnest($12::integer[], $13::bytea[]) AS u (n, token)
+    ) AS i
+    WHERE (i.message IN (SELECT seq FROM fresh)) IS TRUE
     ORDER BY i.token
-    ON CONFLICT DO NOTHING
 ),
 violations AS (
     INSERT INTO violation (message, place, rule, cure, severity)
-    SELECT fresh.seq, v.place, v.rule, v.cure, v.severity
-    FROM unnest($14::text[], $15::text[], $16::text[], $17::text[], $18::text[]) AS v (id, place, rule, cure, severity)
-    JOIN fresh USING (id)
+    SELECT v.message, v.place, v.rule, v.cure, v.severity
+    FROM (
+        SELECT (SELECT array_agg(seq ORDER BY n) FROM given)[n] AS message, place, rule, cure, severity
+        FROM unnest($14::integer[], $15::text[], $16::text[], $17::text[], $18::text[]) AS u (n, place, rule, cure, severity)
+    ) AS v
+    WHERE (v.message IN (SELECT seq FROM fresh)) IS TRUE
 ),
 known AS (
     SELECT given.id, given.received_at, first.seq, first.interface, first.head
     FROM given
-    CROSS JOIN LATERAL (SELECT m.seq, m.interface, m.head FROM message m WHERE m.id = given.id) AS first
+    CROSS JOIN LATERAL (SELECT m.seq, m.interface, m.head FROM message m WHERE m.id = given.id LIMIT 1) AS first
 ),
 duplicates AS (
     INSERT INTO step (message, subject, at, stage, code, by) SELECT seq, seq, received_at, 'duplicate', '', '' FROM known
@@ -51,10 +62,9 @@ counted AS (
     GROUP BY interface, state ORDER BY interface, state
     ON CONFLICT (noun, name, state, shard) DO UPDATE SET count = tally.count + EXCLUDED.count
 )
-SELECT given.id, fresh.seq IS NOT NULL AS fresh, known.head
-FROM given
-LEFT JOIN fresh USING (id)
-LEFT JOIN known USING (id);
+SELECT id, NULL AS head FROM fresh
+UNION ALL
+SELECT id, head FROM known;
 
 -- name: backlog
 SELECT name, sum(count)::bigint AS count FROM tally WHERE noun = 'message' AND state = 'received' GROUP BY name HAVING sum(count) <> 0;

@@ -23,26 +23,25 @@ WITH picked AS MATERIALIZED (
 taken AS (
     INSERT INTO sending (seq, owner, attempt, claim) SELECT seq, $4, attempts + 1, $5 FROM picked
     ON CONFLICT (seq) DO NOTHING
-    RETURNING seq, attempt
+    RETURNING seq
 ),
 counted AS (
     INSERT INTO tally (noun, name, state, shard, count)
     SELECT 'delivery', subscription, state, pg_backend_pid() % 16, sum(count)
     FROM (
-        SELECT subscription, state, -1 AS count FROM picked JOIN taken USING (seq)
-        UNION ALL SELECT subscription, 'sending', 1 FROM picked JOIN taken USING (seq)
+        SELECT subscription, state, -1 AS count FROM picked WHERE (seq IN (SELECT seq FROM taken)) IS TRUE
+        UNION ALL SELECT subscription, 'sending', 1 FROM picked WHERE (seq IN (SELECT seq FROM taken)) IS TRUE
     ) AS one
     GROUP BY subscription, state ORDER BY subscription, state
     ON CONFLICT (noun, name, state, shard) DO UPDATE SET count = tally.count + EXCLUDED.count
 )
 SELECT
     d.seq, d.id, d.endpoint, d.subscription, d.operation, d.content_type, d.correlation_id, d.causation_id, d.supersedes, d.created_at,
-    d.head, taken.attempt, picked.state = 'unknown' AS unknown,
+    d.head, CASE WHEN d.seq IS NOT NULL THEN picked.attempts + 1 END AS attempt, picked.state = 'unknown' AS unknown,
     (SELECT b.sealed FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS sealed,
     (SELECT h.digest FROM held h WHERE h.endpoint = d.endpoint AND h.key = d.key) AS digest
-FROM picked
-LEFT JOIN taken USING (seq)
-LEFT JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = taken.seq) AS d ON true
+FROM (SELECT *, (seq IN (SELECT seq FROM taken)) IS TRUE AS mine FROM picked) AS picked
+LEFT JOIN LATERAL (SELECT * FROM delivery WHERE picked.mine AND delivery.seq = picked.seq LIMIT 1) AS d ON true
 ORDER BY picked.claimable_at, picked.seq;
 
 -- name: next_due
@@ -58,7 +57,7 @@ SELECT DISTINCT owner FROM sending ORDER BY owner;
 -- name: deliveries_by_id
 SELECT d.id, d.seq, d.message, d.endpoint, d.subscription, d.key
 FROM unnest($1::text[]) AS given (id)
-CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.id = given.id) AS d;
+CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.id = given.id LIMIT 1) AS d;
 
 -- name: endpoints_of
 SELECT DISTINCT d.endpoint FROM sending s JOIN due d USING (seq) WHERE s.owner = $1;
@@ -70,8 +69,8 @@ WITH taken AS (
 )
 SELECT d.seq, d.message, d.endpoint, d.subscription, d.line, d.replaced, taken.attempt, delivery.id, delivery.key
 FROM taken
-CROSS JOIN LATERAL (SELECT * FROM due WHERE due.seq = taken.seq) AS d
-CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = taken.seq) AS delivery
+CROSS JOIN LATERAL (SELECT * FROM due WHERE due.seq = taken.seq LIMIT 1) AS d
+CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = taken.seq LIMIT 1) AS delivery
 ORDER BY d.seq;
 
 -- name: finish

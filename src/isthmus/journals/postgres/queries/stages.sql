@@ -3,7 +3,7 @@ SELECT
     m.id, m.interface, m.source, m.correlation_id, m.received_at, m.head,
     (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed
 FROM (SELECT seq FROM untranslated ORDER BY seq LIMIT $1) AS first
-CROSS JOIN LATERAL (SELECT * FROM message WHERE message.seq = first.seq) AS m
+CROSS JOIN LATERAL (SELECT * FROM message WHERE message.seq = first.seq LIMIT 1) AS m
 ORDER BY m.seq;
 
 -- name: order_events
@@ -16,12 +16,12 @@ SELECT pg_advisory_xact_lock(1769173096, 1);
 WITH found AS MATERIALIZED (
     SELECT m.id, m.seq, m.interface
     FROM unnest($1::text[]) AS given (id)
-    CROSS JOIN LATERAL (SELECT * FROM message WHERE message.id = given.id) AS m
+    CROSS JOIN LATERAL (SELECT * FROM message WHERE message.id = given.id LIMIT 1) AS m
 ),
 taken AS (
-    DELETE FROM untranslated WHERE seq IN (SELECT seq FROM found) RETURNING seq
+    DELETE FROM untranslated WHERE seq = ANY (ARRAY(SELECT seq FROM found)) RETURNING seq
 )
-SELECT found.id, found.seq, found.interface, taken.seq IS NOT NULL AS taken FROM found LEFT JOIN taken USING (seq);
+SELECT id, seq, interface, (seq IN (SELECT seq FROM taken)) IS TRUE AS taken FROM found;
 
 -- name: keep_events
 WITH given AS MATERIALIZED (
@@ -37,7 +37,7 @@ fresh AS (
     RETURNING seq, type
 ),
 bodies AS (
-    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE seq IN (SELECT seq FROM fresh) ORDER BY seq
+    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE ORDER BY seq
 )
 SELECT type, count(*)::bigint AS count FROM fresh GROUP BY type;
 
@@ -103,7 +103,7 @@ FROM (
     ) AS first
     ORDER BY first.seq LIMIT $3
 ) AS next
-CROSS JOIN LATERAL (SELECT * FROM event WHERE event.seq = next.seq) AS e
+CROSS JOIN LATERAL (SELECT * FROM event WHERE event.seq = next.seq LIMIT 1) AS e
 ORDER BY e.seq;
 
 -- name: move_cursor
@@ -116,18 +116,21 @@ UPDATE subscription SET stopped = $2, detail = $3 WHERE name = $1 RETURNING name
 -- Of two under one id the later one is the current one: superseded ones come first.
 SELECT e.id, e.seq, e.message
 FROM unnest($1::text[]) AS given (id)
-CROSS JOIN LATERAL (SELECT * FROM event WHERE event.id = given.id) AS e
+CROSS JOIN LATERAL (SELECT * FROM event WHERE event.id = given.id OFFSET 0) AS e
 ORDER BY e.seq;
 
 -- name: keep_deliveries
 -- Known ids are kept once. A new one leads its line when nothing is there before it.
-WITH given AS MATERIALIZED (
+WITH numbered AS MATERIALIZED (
     SELECT nextval('place') AS seq, (SELECT max(number) FROM shelf) AS shelf, g.*
     FROM unnest(
         $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
         $10::bigint[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[]
-    ) AS g (message, id, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, rank,
+    ) AS g (message, id, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, inherited,
             key, line, head, sealed)
+),
+given AS MATERIALIZED (
+    SELECT *, coalesce(inherited, seq) AS rank FROM numbered
 ),
 fresh AS (
     INSERT INTO delivery (
@@ -136,22 +139,22 @@ fresh AS (
     )
     SELECT
         seq, id, message, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, $15,
-        coalesce(rank, seq), key, head, shelf
+        rank, key, head, shelf
     FROM given ORDER BY seq
     ON CONFLICT (id) DO NOTHING
-    RETURNING seq, rank
+    RETURNING seq
 ),
 bodies AS (
-    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE seq IN (SELECT seq FROM fresh) ORDER BY seq
+    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE ORDER BY seq
 ),
 placed AS (
     SELECT
-        g.seq, g.message, g.endpoint, g.subscription, g.line, fresh.rank,
-        g.line = '' OR (
-            row_number() OVER (PARTITION BY g.endpoint, g.line ORDER BY fresh.rank, g.seq) = 1
-            AND NOT EXISTS (SELECT FROM due d WHERE d.endpoint = g.endpoint AND d.line = g.line AND d.line <> '' AND d.lead)
+        seq, message, endpoint, subscription, line, rank,
+        line = '' OR (
+            row_number() OVER (PARTITION BY endpoint, line ORDER BY rank, seq) = 1
+            AND NOT EXISTS (SELECT FROM due d WHERE d.endpoint = given.endpoint AND d.line = given.line AND d.line <> '' AND d.lead)
         ) AS lead
-    FROM given g JOIN fresh USING (seq)
+    FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE
 ),
 waiting AS (
     INSERT INTO due (seq, message, endpoint, subscription, line, rank, lead, state, attempts, ready_at, claimable_at, reason, replaced)

@@ -5,7 +5,7 @@ SELECT pg_advisory_xact_lock(1769173096, 2);
 -- What the pruner has left behind earlier: is it finished now?
 SELECT m.seq, m.received_at < $2 AND isthmus.finished(m.seq) AS finished
 FROM spared s
-CROSS JOIN LATERAL (SELECT * FROM message WHERE message.seq = s.message) AS m
+CROSS JOIN LATERAL (SELECT * FROM message WHERE message.seq = s.message LIMIT 1) AS m
 WHERE s.interface = $1
 ORDER BY m.seq;
 
@@ -50,8 +50,17 @@ UPDATE event SET fed = false WHERE message = ANY ($1::bigint[]) AND fed;
 -- name: prune_answers
 DELETE FROM answer USING event e WHERE e.message = ANY ($1::bigint[]) AND answer.event = e.seq;
 
+-- name: shelves_untidy
+UPDATE shelf SET untidy = true WHERE number = ANY ($1::integer[]) AND NOT untidy;
+
+-- name: shelf_tidy
+UPDATE shelf SET untidy = false WHERE number = $1;
+
 -- name: shelves
-SELECT number, pg_total_relation_size(format('isthmus.body_%s', number)::regclass) AS size FROM shelf ORDER BY number;
+SELECT number, untidy FROM shelf ORDER BY number;
+
+-- name: shelf_size
+SELECT pg_total_relation_size(format('isthmus.body_%s', $1::integer)::regclass);
 
 -- name: shelf_content
 -- What lies on a shelf, body by body.
@@ -64,8 +73,8 @@ SELECT pg_try_advisory_lock(1769173095, 1);
 SELECT pg_advisory_unlock(1769173095, 1);
 
 -- name: patience
--- Nobody waits for us for long, and we for nobody.
-SET lock_timeout = '500ms';
+-- We wait for nobody for long, and so nobody for us; but longer than autovacuum, which yields after a second.
+SET lock_timeout = '1500ms';
 
 -- name: no_patience
 RESET lock_timeout;
@@ -90,7 +99,7 @@ END $$;
 -- ATTACH lets others read and write meanwhile, which PARTITION OF would not.
 CREATE TABLE isthmus.body_{shelf} (LIKE isthmus.body INCLUDING DEFAULTS INCLUDING STORAGE INCLUDING INDEXES);
 ALTER TABLE isthmus.body ATTACH PARTITION isthmus.body_{shelf} FOR VALUES IN ({shelf});
-INSERT INTO isthmus.shelf VALUES ({shelf});
+INSERT INTO isthmus.shelf (number) VALUES ({shelf});
 
 -- name: size
 SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
