@@ -168,7 +168,7 @@ async def clean_bed(event: PatientDischarged | PatientTransferred) -> AsyncItera
 
 
 @subscribe(DischargeCancelled, TransferCancelled, to=odoo, owner="housekeeping", classification=HOUSEKEEPING)
-async def keep_bed(event: DischargeCancelled | TransferCancelled) -> AsyncIterator[Delivery]:
+async def cancel_cleaning(event: DischargeCancelled | TransferCancelled) -> AsyncIterator[Delivery]:
     """The patient still lies there: nothing is to be cleaned."""
     if isinstance(event, DischargeCancelled) or event.location is not None:
         yield odoo.withdraw("project.task", await _cleaning_of(event, event.location))

@@ -87,7 +87,7 @@ CALENDAR = Classification(
 
 
 @subscribe(AppointmentBooked, AppointmentRescheduled, AppointmentMissed, to=odoo, owner="scheduling", classification=CALENDAR)
-async def enter(event: AppointmentBooked | AppointmentRescheduled | AppointmentMissed) -> AsyncIterator[Delivery]:
+async def enter_appointment(event: AppointmentBooked | AppointmentRescheduled | AppointmentMissed) -> AsyncIterator[Delivery]:
     """The entry under the appointment's pseudonym; a later event about the same appointment moves the same entry."""
     if event.start is None or event.end is None:
         yield odoo.withdraw("calendar.event", await _entry_of(event.appointment))
@@ -103,12 +103,12 @@ async def enter(event: AppointmentBooked | AppointmentRescheduled | AppointmentM
 
 
 @subscribe(AppointmentCancelled, to=odoo, owner="scheduling", classification=CALENDAR)
-async def strike_out(event: AppointmentCancelled) -> AsyncIterator[Delivery]:
+async def cancel_appointment(event: AppointmentCancelled) -> AsyncIterator[Delivery]:
     yield odoo.withdraw("calendar.event", await _entry_of(event.appointment))
 
 
 @subscribe(SlotsBlocked, to=odoo, owner="scheduling", classification=CALENDAR)
-async def block(event: SlotsBlocked) -> AsyncIterator[Delivery]:
+async def block_time(event: SlotsBlocked) -> AsyncIterator[Delivery]:
     """Time in which nobody can be booked is an entry too, until it is opened again."""
     key = "blocked-" + await pseudonym("appointment", str(event.block))
     if event.opened:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+import shutil
 import socket
+import sys
 import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -64,7 +66,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 
         show_balance(sheet, terminal)
         where = f"--site {reference_site()} --data {data}"
-        terminal.note(f"\nLook at what happened:  isthmus messages {where}\n                        isthmus show ID {where}")
+        isthmus = "isthmus" if shutil.which("isthmus") else sys.argv[0]
+        terminal.note(f"\nLook at what happened:\n  {isthmus} messages {where}\n  {isthmus} show ID {where}")
     return Exit.OK if sheet.balances and not sheet.lost and not sheet.duplicated else Exit.FINDINGS
 
 
