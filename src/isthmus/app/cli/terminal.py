@@ -84,6 +84,7 @@ class Terminal:
 
     def note(self, text: str) -> None:
         """A remark that is no result: to standard error, so that a pipe gets results only."""
+        self.out.flush()
         self.err.write(text + "\n")
 
     def confirm(self, question: str) -> bool:
