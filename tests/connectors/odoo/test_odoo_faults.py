@@ -168,6 +168,12 @@ async def test_a_wrong_database_kills_no_delivery(bench: Bench) -> None:
         await client.open()
 
 
+async def test_a_wrong_company_is_found_before_anything_is_sent(bench: Bench) -> None:
+    for asked in (bench.client(company=4711).open(), bench.client(company=4711).ping(10)):
+        with pytest.raises(Rejected, match="wrong-company"):
+            await asked
+
+
 async def test_a_missing_right_is_rejected_by_name(bench: Bench) -> None:
     counts = await bench.counts()
     client = bench.client(key=bench.low_key, user="low")

@@ -58,11 +58,7 @@ class OdooClient:
         self._opening = asyncio.Lock()
 
     async def open(self) -> None:
-        try:
-            desk = await self._ready(Deadline(self._settings.timeout))
-            await desk.session.read("res.users", "context_get", Deadline(self._settings.timeout))
-        except Fault as fault:
-            raise fault.failure from None
+        await self.ping(self._settings.timeout)
 
     async def close(self) -> None:
         http, self._http, self._desk = self._http, None, None
@@ -72,10 +68,22 @@ class OdooClient:
     async def ping(self, timeout: float) -> None:
         deadline = Deadline(timeout)
         try:
-            desk = await self._ready(deadline)
-            await desk.session.read("res.users", "context_get", deadline)
+            await self._greet((await self._ready(deadline)).session, deadline)
         except Fault as fault:
             raise fault.failure from None
+
+    async def _greet(self, session: Session, deadline: Deadline) -> None:
+        """Is the key good, and may its user work for the company? A wrong company would kill every delivery: found here, they wait."""
+        me = await session.read("res.users", "context_get", deadline)
+        company, wrong = self._settings.company, "'company' names none that the service user may work for; see the user's allowed companies"
+        try:
+            rows = await session.read("res.users", "search_read", deadline, None, domain=[["id", "=", me["uid"]]], fields=["company_ids"])
+        except Fault as fault:
+            if fault.code == "access-denied":
+                raise Fault("reject", "wrong-company", wrong) from None
+            raise
+        if not rows or company not in rows[0]["company_ids"]:
+            raise Fault("reject", "wrong-company", wrong)
 
     async def look(self, lookup: Lookup[Any], timeout: float) -> object:
         deadline = Deadline(timeout)

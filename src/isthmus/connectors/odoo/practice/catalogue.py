@@ -210,7 +210,6 @@ FURNITURE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("base.us", "res.country", {"name": "United States", "code": "US"}),
     ("base.main_partner", "res.partner", {"name": "Practice Clinic", "is_company": True}),
     ("base.partner_root", "res.partner", {"name": "isthmus-connector"}),
-    ("base.user_isthmus", "res.users", {"name": "isthmus-connector", "login": "isthmus"}),
     ("uom.product_uom_unit", "uom.uom", {"name": "Units"}),
     ("account.tax_sale", "account.tax", {"name": "15%", "amount": 15.0}),
     ("stock.stock_location_suppliers", "stock.location", {"name": "Vendors", "usage": "supplier"}),

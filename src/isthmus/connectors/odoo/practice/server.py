@@ -182,6 +182,9 @@ class PracticeOdoo:
     def _furnish(self) -> None:
         with self._store.transaction():
             records = self._records(self._users[0], {})
+            for user in self._users:
+                row = {"id": user.id, "name": user.login, "login": user.login, "active": True, "company_ids": [1]}
+                self._store.put("res.users", user.id, row | {"create_date": records.now, "write_date": records.now})
             for xml_id, model, values in FURNITURE:
                 record = records.create(model, values)
                 self._store.put_xml_id(xml_id, {"model": model, "res_id": record, "noupdate": False})
