@@ -96,11 +96,19 @@ def test_an_empty_journal_balances(site) -> None:
     assert (sheet.balances, sheet.open, sheet.problems) == (True, 0, [])
 
 
+def test_totals_are_the_sums_of_the_sheet(site) -> None:
+    sheet = balance(site, SOUND, POSITIONS)
+    assert sheet.totals.received == sum(one.received for one in sheet.interfaces.values()) > 0
+    assert sheet.totals.events == sum(sheet.events.values())
+    assert sheet.totals.deliveries["delivered"] == sum(one.deliveries["delivered"] for one in sheet.subscriptions.values()) > 0
+
+
 def test_the_json_shape_is_a_promise(site) -> None:
     data = msgspec.to_builtins(balance(site, SOUND, POSITIONS))
     assert set(data) == {
-        "site", "interfaces", "events", "subscriptions", "attempts", "open", "dead", "lost", "duplicated", "balances", "problems",
+        "site", "totals", "interfaces", "events", "subscriptions", "attempts", "open", "dead", "lost", "duplicated", "balances", "problems",
     }  # fmt: skip
+    assert set(data["totals"]) == {"received", "acknowledged", "invalid", "refused", "duplicates", "events", "deliveries", "receipts"}
     assert set(data["interfaces"][INTERFACE]) == {
         "received", "acknowledged", "translated", "invalid", "refused", "failed", "waiting", "duplicates",
     }  # fmt: skip

@@ -108,6 +108,10 @@ class RunningSite:
         await self.until(nothing_open, seconds)
         return sheet
 
+    def log(self) -> str:
+        """All that it printed."""
+        return self._output.read_text()
+
     async def until(self, condition: Any, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             while not await condition():

@@ -229,6 +229,7 @@ async def test_everything_arrives_once_and_the_same_again_changes_nothing(
     names = {name for one in morning(400) for name in _people(one.body)}
     words = await books.words()
     assert not [name for name in names if name in words], "a patient's name or number reached Odoo"
+    assert not [name for name in names if name in site.log()], "a patient's name or number was logged"
 
 
 async def test_a_killed_process_and_an_odoo_that_is_away_lose_and_double_nothing(

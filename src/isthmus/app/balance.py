@@ -7,7 +7,7 @@ that senders hold, effects that happened twice in a target), for a journal canno
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
@@ -50,6 +50,21 @@ class SubscriptionSheet(Struct, kw_only=True):
     """Receipts by kind; a delivery may have several."""
 
 
+class Totals(Struct, kw_only=True):
+    """The sheet in one line: sums over all interfaces and subscriptions."""
+
+    received: int
+    acknowledged: int
+    invalid: int
+    refused: int
+    duplicates: int
+    events: int
+    deliveries: dict[str, int]
+    """By state."""
+    receipts: dict[str, int]
+    """By kind; ``business``: the effect was seen in the target."""
+
+
 class Outside(Struct, frozen=True, kw_only=True):
     """What was seen outside the journal since ``before``."""
 
@@ -65,6 +80,7 @@ class Balance(Struct, kw_only=True):
     """The whole sheet."""
 
     site: str
+    totals: Totals
     interfaces: dict[str, InterfaceSheet]
     """By name; ``(none)`` holds what no interface takes."""
     events: dict[str, int]
@@ -106,6 +122,7 @@ def balance(site: Site, tallies: Sequence[Tally], positions: Sequence[Position],
         mistakes.append(f"{duplicated} effects are there more often than they were meant ({where})")
     return Balance(
         site=site.name,
+        totals=_totals(interfaces, events, subscriptions),
         interfaces=interfaces,
         events=dict(events),
         subscriptions=subscriptions,
@@ -117,6 +134,25 @@ def balance(site: Site, tallies: Sequence[Tally], positions: Sequence[Position],
         duplicated=duplicated,
         balances=not mistakes,
         problems=[*mistakes, *_remarks(interfaces, subscriptions)],
+    )
+
+
+def _totals(interfaces: Mapping[str, InterfaceSheet], events: Mapping[str, int], subscriptions: Mapping[str, SubscriptionSheet]) -> Totals:
+    sheets = interfaces.values()
+    deliveries: Counter[str] = Counter()
+    receipts: Counter[str] = Counter()
+    for one in subscriptions.values():
+        deliveries.update(one.deliveries)
+        receipts.update(one.receipts)
+    return Totals(
+        received=sum(one.received for one in sheets),
+        acknowledged=sum(one.acknowledged for one in sheets),
+        invalid=sum(one.invalid for one in sheets),
+        refused=sum(one.refused for one in sheets),
+        duplicates=sum(one.duplicates for one in sheets),
+        events=sum(events.values()),
+        deliveries=dict(deliveries),
+        receipts=dict(receipts),
     )
 
 

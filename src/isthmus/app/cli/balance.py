@@ -45,6 +45,6 @@ async def _balance(config: Config, site: Site, wait: float) -> Balance:
     async with opened(config, read_only=True, create=False) as journal:
         clock = asyncio.get_running_loop().time
         until = clock() + wait
-        while (sheet := balance(site, await journal.tallies(), await journal.positions())).open and clock() < until:
+        while (sheet := balance(site, await journal.tallies(), await journal.positions())).open and clock() < until:  # noqa: ASYNC110 - another process works it off
             await asyncio.sleep(_LOOK)
         return sheet
