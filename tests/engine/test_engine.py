@@ -79,8 +79,20 @@ async def test_a_drain_waits_for_a_retry_that_falls_into_its_time_but_not_for_an
     async with House(desks={"ward": down}) as house:
         await house.say(say(1))
         draining = asyncio.create_task(house.engine.drain(10.0))
-        await house.clock.advance(0.1)
+        await house.clock.advance(2.0)
         assert draining.result() is True, "what cannot be worked off stays in the journal"
+
+
+async def test_a_drain_waits_for_an_endpoint_that_opens_at_the_second_try() -> None:
+    late = Desk()
+    late.down = Transient("down")
+    async with House(desks={"ward": late}) as house:
+        await house.say(say(1))
+        draining = asyncio.create_task(house.engine.drain(10.0))
+        late.down = None
+        await house.clock.advance(2.0)
+        assert draining.result() is True
+        assert len(late.sent) == 1
 
 
 async def test_an_interrupted_drain_leaves_sources_for_stop() -> None:

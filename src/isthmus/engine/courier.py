@@ -16,7 +16,7 @@ import asyncio
 import random
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import structs
 
@@ -40,6 +40,10 @@ HUNG = 4.0
 """Times the policy's timeout, plus half a minute for the budget's queue: a client still silent then hangs, and is interrupted."""
 PAUSE = 60.0
 """Seconds an endpoint rests after a bug of its client, or while its configuration is refused."""
+OPENING = 0.5
+"""Seconds until an endpoint that could not be opened at the start is tried again; doubles up to the breaker's own pause."""
+IN_VAIN = 2
+"""Probes in a row without an answer after which a drain waits for this endpoint no longer."""
 ALONE = 3
 """Attempts after which a delivery that breaks the client by itself is given to a person."""
 
@@ -72,9 +76,9 @@ class Courier:
         self._owner = owner_of(node, endpoint)
         self._notify = notify
         known = list(policies.values()) or [_UNDECLARED]
-        self.breaker = Breaker(
-            after=max(one.breaker_after for one in known), pause=min(one.breaker_pause for one in known), moved=self._moved
-        )
+        self._pause_at_most = min(one.breaker_pause for one in known)
+        self.breaker = Breaker(after=max(one.breaker_after for one in known), pause=self._pause_at_most, moved=self._moved)
+        self._in_vain = 0
         self._probe_timeout = min(one.timeout for one in known)
         self.workers = max(1, client.in_flight)
         self._hand = Hand(workers=self.workers, max_batch=client.max_batch, lanes={one.lane for one in known})
@@ -100,8 +104,11 @@ class Courier:
     def at_rest(self, until: datetime) -> bool:
         """Nothing is in hand and nothing will be due before that time, as far as it knows; or the endpoint does not answer."""
         if self.breaker.state == "open":
-            return self._hand.flying == 0 and not self._done
-        due_soon = self.next_due is not None and self._clock.now() < self.next_due <= until
+            probed = self.breaker.probe_at - self._clock.monotonic() <= (until - self._clock.now()).total_seconds()
+            hope = (self.next_due is not None or self.wake.raised) and probed and self._in_vain < IN_VAIN
+            return self._hand.flying == 0 and not self._done and not hope
+        # What has just become due is claimed in a moment; what has long been due and was not claimed is not ours to claim.
+        due_soon = self.next_due is not None and self._clock.now() - timedelta(seconds=POLL) < self.next_due <= until
         return self.in_hand == 0 and not self._lost and self.wake.asleep and not due_soon
 
     async def hand_back(self) -> None:
@@ -113,9 +120,9 @@ class Courier:
             await self._journal.settle(settlements, self._owner)
 
     async def close(self) -> None:
-        if self._opened:
-            self._opened = False
-            await self._client.close()
+        """Also where it could not be opened: it may have got half-way."""
+        self._opened = False
+        await self._client.close()
 
     # ---- claiming
 
@@ -173,6 +180,7 @@ class Courier:
 
     async def _probe(self) -> None:
         """Wait until the probe is due, then ask whether the endpoint is there."""
+        self.next_due = await self._journal.next_due(self.endpoint)
         wait = self.breaker.probe_at - self._clock.monotonic()
         if self.breaker.state == "open" and wait > 0:
             await self._clock.sleep(wait)
@@ -185,16 +193,22 @@ class Courier:
         except Rejected as failure:
             self._pause(failure.code, failure.detail)
         except Transient as failure:
-            self.breaker.trip(self._clock.monotonic(), failure.code, failure.after)
+            self._unanswered(failure.code, failure.after)
         except TimeoutError:
-            self.breaker.trip(self._clock.monotonic(), "probe-timeout")
+            self._unanswered("probe-timeout", None)
         except Exception as error:  # noqa: BLE001 - a broken client must not end the other endpoints
             self._pause("client-exception", f"probe raised {type(error).__name__}")
         else:
-            self._opened = True
+            self._opened, self._in_vain = True, 0
             if self.breaker.state == "open":
                 self.breaker.answered()
             self._call_workers(self.workers)
+
+    def _unanswered(self, code: str, after: float | None) -> None:
+        """An endpoint that was never open burns no attempts, so it may be tried again soon."""
+        self._in_vain += 1
+        soon = None if self._opened else min(self._pause_at_most, OPENING * 2.0 ** min(self._in_vain - 1, 16))
+        self.breaker.trip(self._clock.monotonic(), code, after or soon)
 
     def _pause(self, code: str, detail: str) -> None:
         self.breaker.trip(self._clock.monotonic(), code, PAUSE)

@@ -25,6 +25,11 @@ class Wake:
         """True while the loop waits and nothing has been announced to it."""
         return self._waiter is not None and not self._raised
 
+    @property
+    def raised(self) -> bool:
+        """True while something was announced and the loop has not seen it yet."""
+        return self._raised
+
     def __call__(self) -> None:
         self._raised = True
         self._ring()

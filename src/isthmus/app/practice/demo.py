@@ -29,6 +29,7 @@ from isthmus.app.exits import Exit
 
 if TYPE_CHECKING:
     from isthmus.app.config import Config
+    from isthmus.app.practice.faults import Faults
     from isthmus.app.practice.surroundings import Surroundings
     from isthmus.app.practice.traffic import Traffic
     from isthmus.app.serving import Watcher
@@ -76,6 +77,7 @@ async def _demo(args: argparse.Namespace, terminal: Terminal, data: Path) -> Bal
     from isthmus.app.practice.surroundings import surroundings  # noqa: PLC0415
 
     async with surroundings() as around:
+        around.misbehave(_faults(args), Random(f"{args.seed}/around"))
         config, site = _site(terminal, around, data)
         with ExitStack() as stack:
             watcher: Watcher
@@ -123,16 +125,22 @@ def _site(terminal: Terminal, around: Surroundings, data: Path) -> tuple[Config,
 
 def _traffic(args: argparse.Namespace, config: Config, port: int) -> Traffic:
     from isthmus.app.practice.day import day  # noqa: PLC0415
-    from isthmus.app.practice.faults import BAD_DAY, MORNING, Faults, disturb  # noqa: PLC0415
+    from isthmus.app.practice.faults import disturb  # noqa: PLC0415
     from isthmus.app.practice.player import Player  # noqa: PLC0415
     from isthmus.app.practice.traffic import Traffic  # noqa: PLC0415
 
-    faults = {"morning": MORNING, "none": Faults(), "bad-day": BAD_DAY}[args.faults]
+    faults = _faults(args)
     stream = disturb(day(args.seed, datetime(2026, 3, 2, 7, tzinfo=UTC)), faults, Random(args.seed))
     player = Player(
         "127.0.0.1", port, connections=args.connections, rate=args.rate, dropped=faults.dropped, rng=Random(args.seed + "/drops")
     )
     return Traffic(player, islice(stream, args.messages), config.data / "var/in/supply")
+
+
+def _faults(args: argparse.Namespace) -> Faults:
+    from isthmus.app.practice.faults import BAD_DAY, MORNING, Faults  # noqa: PLC0415
+
+    return {"morning": MORNING, "none": Faults(), "bad-day": BAD_DAY}[args.faults]
 
 
 def _is_free(port: int) -> bool:

@@ -21,17 +21,21 @@ class Faults(Struct, frozen=True, kw_only=True):
     """Held back behind the next few messages."""
     dropped: float = 0.0
     """The connection breaks after the bytes have left and before the answer is read; the sender sends again."""
+    late: float = 0.0
+    """Of what the systems around are sent: they take half a second before they answer."""
+    unheard: float = 0.0
+    """Of what the systems around are sent: they act, and the connection breaks before their answer."""
 
 
-MORNING = Faults(duplicate=0.01, malformed=0.005, out_of_order=0.005, dropped=0.002)
+MORNING = Faults(duplicate=0.01, malformed=0.005, out_of_order=0.005, dropped=0.002, late=0.01, unheard=0.001)
 """What an ordinary morning brings."""
-BAD_DAY = Faults(duplicate=0.1, malformed=0.05, out_of_order=0.05, dropped=0.05)
+BAD_DAY = Faults(duplicate=0.1, malformed=0.05, out_of_order=0.05, dropped=0.05, late=0.05, unheard=0.02)
 """What nobody wants to live through, and everything must."""
 _HELD = 5
 
 
 def disturb(utterances: Iterable[Utterance], faults: Faults, rng: Random) -> Iterator[Utterance]:
-    """The stream with its faults; ``dropped`` is the player's business."""
+    """The stream with its faults; ``dropped`` is the player's business, ``late`` and ``unheard`` that of the systems around."""
     held: list[tuple[int, Utterance]] = []
     for number, original in enumerate(utterances):
         due = [one for when, one in held if when <= number]

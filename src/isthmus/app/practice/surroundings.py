@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
+from typing import Literal
 
-from isthmus.connectors.http.practice import PracticePortal
-from isthmus.connectors.mllp.practice import PracticeReceiver
+from isthmus.app.practice.faults import Faults
+from isthmus.connectors.http.practice import PracticePortal, Respond
+from isthmus.connectors.mllp.practice import HangUp, PracticeReceiver, Reaction, Say
 from isthmus.connectors.odoo.practice import PracticeOdoo
+from isthmus.connectors.odoo.practice.trouble import Kind
+
+LATE = 0.5
+"""Seconds."""
+_WRITES = frozenset({"load", "action_post", "button_validate"})
 
 
 class Surroundings:
@@ -29,6 +37,21 @@ class Surroundings:
             "ISTHMUS__ENDPOINTS__LAB__PORT": str(self.lab.port),
             "ISTHMUS__ENDPOINTS__PORTAL__URL": self.portal.url,
         }
+
+    def misbehave(self, faults: Faults, rng: Random) -> None:
+        """From now on they are late, or break off after they have acted, as often as the faults say."""
+
+        def drawn() -> Literal["unheard", "late", ""]:
+            chance = rng.random()
+            return "unheard" if chance < faults.unheard else "late" if chance < faults.unheard + faults.late else ""
+
+        reactions: dict[str, Reaction] = {"unheard": HangUp(), "late": Say(delay=LATE), "": Say()}
+        self.lab.behave = lambda _: reactions[drawn()]
+        responses = {"unheard": Respond(hang_up=True), "late": Respond(delay=LATE), "": Respond()}
+        self.portal.behave = lambda _: responses[drawn()]
+        self.odoo.trouble.seconds = LATE
+        kinds: dict[str, Kind | None] = {"unheard": "drops", "late": "slow", "": None}
+        self.odoo.trouble.otherwise = lambda call: kinds[drawn()] if call.method in _WRITES else None
 
     def duplicated(self) -> dict[str, int]:
         """Effects that are there more often than they were meant, by endpoint, counted in the systems themselves."""

@@ -29,6 +29,8 @@ class Trouble:
         self._plans: list[tuple[Kind, Callable[[Call], bool], list[int]]] = []
         self.seconds = 0.5
         """How slow slow is."""
+        self.otherwise: Callable[[Call], Kind | None] = lambda _call: None
+        """Decides over each call that no plan hits."""
         self.hits: dict[Kind, int] = {}
         """How often each kind has really happened: a drill asserts that it hurt."""
 
@@ -46,6 +48,10 @@ class Trouble:
         for kind, hit, left in self._plans:
             if left[0] > 0 and hit(call):
                 left[0] -= 1
-                self.hits[kind] = self.hits.get(kind, 0) + 1
-                return kind
-        return None
+                return self._hit(kind)
+        drawn = self.otherwise(call)
+        return None if drawn is None else self._hit(drawn)
+
+    def _hit(self, kind: Kind) -> Kind:
+        self.hits[kind] = self.hits.get(kind, 0) + 1
+        return kind
