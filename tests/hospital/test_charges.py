@@ -139,3 +139,24 @@ def test_money_that_cannot_be_understood_is_refused(wrong: str, plan: Callable[[
     assert run.verdict == "invalid"
     assert all(one.where.startswith("FT1[2]-") for one in run.plan.violations)
     assert run.plan.deliveries == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ft1(quantity="0.00000000000000000000000000000000000001", total="999999999"),
+        ft1(quantity="999999999", each="999999999"),
+        ft1(total="0.0000000000001"),
+    ],
+)
+def test_what_no_invoice_can_hold_is_refused_and_is_no_bug_of_ours(wrong: str, plan: Callable[[str], DryRun]) -> None:
+    run = plan(HEAD + wrong)
+    assert run.verdict == "invalid"
+    assert [one.rule for one in run.plan.violations] == ["range"]
+
+
+def test_a_code_that_is_a_sentence_stays_out_of_odoo(plan: Callable[[str], DryRun]) -> None:
+    for price in ("10", ""):
+        (made,) = plan(HEAD + ft1(code="KNEE OF MRS DOE", total=price)).plan.deliveries
+        assert b"DOE" not in made.body
+        assert b"To be mapped (" in made.body

@@ -72,3 +72,11 @@ def test_paths_and_keys_of_other_endpoints_hold_no_identifier(plan: Callable[[st
     for fixture in FIXTURES:
         for one in plan(planted(fixture.read_text())).plan.deliveries:
             assert TOKEN not in f"{one.key} {one.operation} {one.ordering_key}"
+
+
+def test_a_drug_that_is_named_by_words_alone_stays_out_of_odoo(plan: Callable[[str], DryRun]) -> None:
+    """A mixture made for one patient often bears the patient's name."""
+    body = "MSH|^~\\&|PH|N|||20260301||RDS^O13|1|P|2.5.1\nPID|1||P1\nORC|RE|R1\nRXD|1|^Infusion for Jane Doe|20260301|1||||"
+    (made,) = plan(body).plan.deliveries
+    assert b"Doe" not in made.body
+    assert b"To be mapped (" in made.body

@@ -21,7 +21,7 @@ from isthmus.formats.hl7v2 import Contract, Hl7, rule
 
 from ...agreement import ZONE, Agreement, attempt
 from ...patient import encounter_of
-from ...products import service
+from ...products import service, shown
 from ...systems import odoo
 from .payer import partner, payer_of
 from .reading import Charge, charges_of, is_foreign, understand
@@ -118,7 +118,7 @@ async def invoice(event: ChargesBilled | ChargesRefunded) -> AsyncIterator[Deliv
         reference=f"STAY-{stay}",
         date=event.on,
         lines=[
-            InvoiceLine(product=service(one.code), name=one.code, quantity=float(one.quantity), price_unit=float(one.unit_price))
+            InvoiceLine(product=service(one.code), name=shown(one.code), quantity=float(one.quantity), price_unit=float(one.unit_price))
             for one in event.lines
         ],
         kind="out_refund" if refund else "out_invoice",
@@ -135,7 +135,7 @@ async def ask_for_price(event: ChargePosted | ChargeCredited) -> AsyncIterator[D
     yield odoo.task(
         f"unpriced-{stay}-{derive_id('charge', event.spec.type, event.charge)[:16]}",
         project=ref("project.project", "project-billing-desk", name="Billing desk"),
-        name=f"Price missing for charge code {event.code}",
+        name=f"Price missing for charge code {shown(event.code)}",
         description=f"Quantity {event.quantity:f} on {event.on}, {said}, reference STAY-{stay}.\n"
         "Set a price in the tariff for the next time, and bill this one by hand.",
     )

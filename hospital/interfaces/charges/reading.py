@@ -13,7 +13,7 @@ from isthmus.core import Invalid, Violation
 from isthmus.formats.hl7v2 import Group, Hl7
 
 from ...agreement import attempt
-from ...amounts import amount_at
+from ...amounts import MOST, amount_at
 from ...crosswalks.tariff import CURRENCY, PRICES
 from ...moments import day_of
 
@@ -89,6 +89,8 @@ def _read(group: Group, message: Hl7) -> Charge:
     if quantity == 0:
         raise Invalid("range", f"{group.where('FT1-10')}: send how many, or leave it empty for one")
     quantity, unit_price = _priced(code, abs(quantity), total, each)
+    if unit_price is not None and unit_price * quantity > MOST:
+        raise Invalid("range", f"{group.where('FT1-12')}: times FT1-10 it is beyond a thousand million; send the amount that is meant")
     return Charge(
         id=_transaction(group),
         direction=said if said in ("credit", "payment") else by_sign,
