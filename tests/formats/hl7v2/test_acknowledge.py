@@ -203,3 +203,11 @@ def test_an_answer_is_a_message_that_we_read_ourselves() -> None:
     document = Hl7(answer(message()).encode())
     assert (document.kind, document.control_id, document["MSH-5"]) == ("ACK^R01", "R1", "LIS")
     assert HL7V2.header(bytes(document)).kind == "ACK^R01"
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.4", "2.5.1", "2.8"])
+def test_what_refused_the_message_is_told_before_what_is_merely_odd(version: str) -> None:
+    odd = [Violation(f"line {number}", "line", "write it so", "warning") for number in range(2, 60)]
+    told = answer(message(version), "invalid", *odd, PID3).split("\r")
+    assert "PID" in told[2], "many senders show the first error and nothing else"
+    assert version == "2.8" or "PID-3[2].4: send a value here" in told[1]

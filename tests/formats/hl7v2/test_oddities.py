@@ -303,3 +303,9 @@ def test_31_xml_is_no_message_and_nothing_in_it_is_opened() -> None:
     answer = HL7V2.acknowledge(probe, "refused", (), reply_id="R1", at="2024")
     assert answer is not None
     assert read_acknowledgement(answer).code == "AR"
+
+
+def test_a_segment_named_in_small_letters_is_told_how_to_be_named() -> None:
+    (odd,) = read("PID|1||P1", "pv1|1|I").oddities()
+    assert (odd.where, odd.rule, odd.severity) == ("line 3", "line", "warning")
+    assert "capitals" in odd.cure

@@ -38,7 +38,9 @@ def acknowledge(body: bytes, verdict: Verdict, violations: tuple[Violation, ...]
         return _reply(head, encoding, code, (), (reply_id, at))
     if verdict == "busy":
         violations = (_BUSY,)
-    elif not violations:
+    elif violations:
+        violations = tuple(sorted(violations, key=_is_warning))  # MSA-3 and the first ERRs are all that many senders show
+    else:
         violations = (unreadable or _NOBODY,) if verdict == "refused" else ((unreadable,) if unreadable else ())
     return _reply(head, encoding, code, violations, (reply_id, at))
 
@@ -64,6 +66,10 @@ def _wanted(condition: bytes, verdict: Verdict) -> bool:
     if condition == b"SU":
         return verdict == "accepted"
     return condition not in (b"NE", b"", b'""')
+
+
+def _is_warning(violation: Violation) -> bool:
+    return violation.severity != "error"
 
 
 def _head(body: bytes) -> tuple[list[bytes], Encoding, Violation | None]:

@@ -86,6 +86,8 @@ class _Loose(NamedTuple):
     inside: bool
     """It is surely the rest of a field: it holds a field separator, or stands behind an LF that ends no segment."""
     after_blank: bool
+    lower: bool
+    """It would begin a segment if its first three letters were capitals."""
 
 
 def segment_spans(view: bytes, separator: bytes) -> tuple[list[tuple[int, int]], list[Violation]]:
@@ -111,7 +113,8 @@ def segment_spans(view: bytes, separator: bytes) -> tuple[list[tuple[int, int]],
             blank = True
             continue
         else:
-            loose.append(_Loose(number, end, separator in content or (by_cr and before[-1:] == b"\n" and before != b"\r\n"), blank))
+            named = content[3:4] == separator and _NAME.fullmatch(content[:3].upper()) is not None
+            loose.append(_Loose(number, end, separator in content or (by_cr and before[-1:] == b"\n" and before != b"\r\n"), blank, named))
         blank = False
     odd += _attach(view, separator, spans, loose)
     return spans, odd
@@ -128,6 +131,8 @@ def _attach(view: bytes, separator: bytes, spans: list[tuple[int, int]], loose: 
         if index < broken or belongs:
             spans[-1] = (spans[-1][0], max(line.end, spans[-1][1]))
             cure = "write line breaks inside a field as \\.br\\; this line was read as part of the segment before it"
+            if line.lower:
+                cure = "write the segment's name in capitals; this line was read as part of the segment before it"
         else:
             cure = "begin each line with a segment's name; this one belongs to no segment and was not read"
         yield Violation(f"line {line.number}", "line", cure, "warning")
