@@ -56,6 +56,13 @@ def test_volume_is_read(volume: str, per_day: int) -> None:
     assert Classification(criticality="care", latency="seconds", volume=volume).per_day == per_day
 
 
+@pytest.mark.parametrize("name", ["criticality", "latency", "recovery"])
+def test_a_word_from_which_nothing_follows_is_told_where_it_is_declared(name: str) -> None:
+    words: dict[str, str] = {"criticality": "care", "latency": "seconds", name: "urgent"}
+    with pytest.raises(Bug, match=rf"{name} 'urgent': write one of \w+, "):
+        Classification(**words)  # type: ignore[arg-type]
+
+
 def test_a_volume_that_cannot_be_read_names_the_form() -> None:
     with pytest.raises(Bug, match="20k/day"):
         _ = Classification(criticality="care", latency="seconds", volume="lots").per_day

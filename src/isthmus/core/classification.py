@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -13,6 +13,7 @@ Criticality = Literal["care", "revenue", "operations", "reporting"]
 Latency = Literal["seconds", "minutes", "batch"]
 Recovery = Literal["replay", "manual", "skip"]
 
+_WORDS: dict[str, tuple[str, ...]] = {"criticality": get_args(Criticality), "latency": get_args(Latency), "recovery": get_args(Recovery)}
 _VOLUME = re.compile(r"^(\d+)(k?)/(day|hour|second)$")
 _PER_DAY = {"day": 1, "hour": 24, "second": 86_400}
 
@@ -32,6 +33,12 @@ class Classification(Struct, frozen=True, kw_only=True):
     """After an outage: replay all, let a person decide each, or skip what is stale."""
     ordered_by: str = ""
     """The business object whose messages keep their order: ``patient``."""
+
+    def __post_init__(self) -> None:
+        """A word that no policy follows from is told where it stands, not when the engine starts."""
+        for name, known in _WORDS.items():
+            if (word := getattr(self, name)) not in known:
+                raise Bug("classification", f"{name} {word!r}: write one of {', '.join(known)}")
 
     @property
     def per_day(self) -> int:
