@@ -228,13 +228,18 @@ def test_a_body_is_shown_for_a_reason_only_and_noted(start, isthmus) -> None:
     site = running.folder
     (found,) = json.loads(isthmus("messages", "--site", site, "--json").stdout)["messages"]
     assert "Mustermann" not in isthmus("show", found["id"], "--site", site).stdout
+    story = json.loads(isthmus("show", found["id"], "--site", site, "--json").stdout)
+    assert story["events"]
+    assert not [event for event in story["events"] if "body" in event]
     refused = isthmus("show", found["id"], "--site", site, "--body")
     assert (refused.returncode, "--why" in refused.stderr) == (Exit.USAGE, True)
     shown = isthmus("show", found["id"], "--site", site, "--body", "--why", "ticket 7", "--by", "ada")
     assert "Mustermann^Erika" in shown.stdout
+    bodies = json.loads(isthmus("show", found["id"], "--site", site, "--body", "--json", "--why", "t", "--by", "ada").stdout)["bodies"]
+    assert set(bodies) == {found["id"], *(one["id"] for one in (*story["events"], *story["deliveries"]))}
     kept = site / "var/disclosures.jsonl"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    (line,) = [json.loads(one) for one in kept.read_text().splitlines()]
+    line, _ = [json.loads(one) for one in kept.read_text().splitlines()]
     assert (line["by"], line["why"], line["message_id"]) == ("ada", "ticket 7", found["id"])
 
 

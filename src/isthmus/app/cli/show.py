@@ -25,7 +25,7 @@ from isthmus.journals.port import Step, Story
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="id of a message, event or delivery, or its first 6 digits or more")
-    parser.add_argument("--body", action="store_true", help="show what the message and its deliveries hold; needs --why")
+    parser.add_argument("--body", action="store_true", help="show what the message, its events and deliveries hold; needs --why")
     parser.add_argument("--why", default="", metavar="TEXT", help="why you have to see it; kept with your name")
     parser.add_argument("--by", default="", metavar="NAME", help="who looks (default: the user who is logged in)")
     json_option(parser)
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         return Exit.FINDINGS
     story, bodies = found
     if args.json:
-        terminal.json({**msgspec.to_builtins(story), "bodies": bodies} if args.body else story)
+        terminal.json({**_data(story), **({"bodies": bodies} if args.body else {})})
     else:
         _show(story, terminal)
         _bodies(bodies, terminal)
@@ -60,16 +60,25 @@ async def _story(config: Config, args: argparse.Namespace) -> tuple[Story, dict[
         note(config.data, Disclosure(at=datetime.now(UTC), by=who(args), why=args.why, message_id=story.message.id))
         message = await journal.message(story.message.id)
         bodies = {story.message.id: readable(message.body) if message and message.body else "pruned"}
+        bodies.update({one.id: readable(one.body) if one.body else "pruned" for one in story.events})
         for one in story.deliveries:
             delivery = await journal.delivery(one.id)
             bodies[one.id] = readable(delivery.body) if delivery and delivery.body else "pruned"
         return story, bodies
 
 
+def _data(story: Story) -> dict[str, Any]:
+    """The story without a body: a journal's events carry theirs, and it may hold a patient."""
+    data: dict[str, Any] = msgspec.to_builtins(story)
+    for event in data["events"]:
+        del event["body"]
+    return data
+
+
 def _show(story: Story, terminal: Terminal) -> None:
     style, message = terminal.style, story.message
     state = style(message.state, STYLES.get(message.state, "yellow"), "bold")
-    terminal.line(f"{style('message', 'bold')} {message.id}  {state} {message.reason}")
+    terminal.line(f"{style('message', 'bold')} {message.id}  {state} {message.reason}".rstrip())
     for name, text in (
         ("received", clock(message.received_at)),
         ("interface", message.interface or "none"),
