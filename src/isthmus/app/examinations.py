@@ -148,11 +148,11 @@ async def _endpoint(config: Config, name: str, clock: SystemClock) -> Examined:
     begun = time.monotonic()
     try:
         async with asyncio.timeout(PATIENCE):
-            await client.open()
             try:
+                await client.open()
                 await client.ping(PATIENCE)
             finally:
-                await client.close()
+                await client.close()  # also what was only half opened
     except Failure as failure:
         return Examined(what=what, verdict="bad", told=failure.code, cure=failure.detail)
     except TimeoutError:

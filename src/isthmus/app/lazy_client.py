@@ -24,8 +24,7 @@ class LazyClient:
             self._open = True
 
     async def close(self) -> None:
-        if self._open:
-            await self._client.close()
+        await self._client.close()  # also what failed to open, and is open by half
 
     async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
         raise Rejected("read-only", f"this command sends nothing ({len(deliveries)} deliveries, {timeout} s)")

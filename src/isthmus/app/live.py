@@ -25,8 +25,8 @@ async def plan_live(config: Config, site: Site, bodies: Sequence[bytes], *, inte
     try:
         return [await _plan(site, body, interface, _Live(clients, opened, keyring.pseudonym)) for body in bodies]
     finally:
-        for name in opened:
-            await clients[name].close()
+        for client in clients.values():  # all: what failed to open may be open by half
+            await client.close()
 
 
 async def _plan(site: Site, body: bytes, interface: str, live: _Live) -> DryRun:
