@@ -21,6 +21,7 @@ from isthmus.app.compose import opened
 from isthmus.app.config import journal_config
 from isthmus.app.exits import Exit
 from isthmus.connectors.http.practice import PracticePortal
+from isthmus.connectors.odoo.practice import PracticeOdoo
 from isthmus.core import Policy
 
 CONFIG = """
@@ -100,6 +101,31 @@ def test_mistyped(isthmus, words: list[str], told: str) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("demo", "--for", "0s"),
+        ("demo", "--rate", "-1"),
+        ("demo", "--messages", "0"),
+        ("demo", "--connections", "0"),
+        ("feed", "x", "--to", "127.0.0.1"),
+        ("feed", "x", "--to", "127.0.0.1:99999"),
+        ("feed", "x", "--repeat", "-1"),
+        ("feed", "x", "--connections", "0"),
+        ("feed", "x", "--give-up-after", "nan"),
+        ("practice", "odoo", "--port", "99999"),
+        ("balance", "--wait", "-1"),
+        ("run", "--drain", "soon"),
+        ("dead", "--limit", "0"),
+        ("messages", "--limit", "10001"),
+    ],
+    ids=" ".join,
+)
+def test_an_amount_that_makes_no_sense_is_told_before_anything_begins(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == Exit.USAGE
+    assert f"argument {words[-2]}: {words[-1]!r}: write " in capsys.readouterr().err
+
+
 def test_not_in_a_site(isthmus, tmp_path: Path) -> None:
     result = isthmus("check", cwd=tmp_path)
     assert result.returncode == Exit.USAGE
@@ -114,6 +140,7 @@ def test_check_of_a_sound_site(isthmus, make_site) -> None:
     folder = make_site({})
     result = isthmus("check", folder)
     assert (result.returncode, result.stdout) == (Exit.OK, "west is sound: 1 interfaces, 1 subscriptions, 1 endpoints\n")
+    assert isthmus("check", "--site", folder, cwd="/").stdout == result.stdout
     assert isthmus("check", ISTHMUS_SITE=str(folder)).returncode == Exit.OK
     assert isthmus("check", cwd=folder).returncode == Exit.OK
 
@@ -197,17 +224,17 @@ def test_plan_with_recorded_answers(isthmus, make_site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"),
+    ("answers", "told", "exit"),
     [
-        ("{", "answers"),
-        ('[{"endpoint": "portal"}]', "name"),
-        ('[{"endpoint": "portal", "name": "GET /prices/GAUZE", "answer": 7}]', "Price"),
+        ("{", "answers", Exit.USAGE),
+        ('[{"endpoint": "portal"}]', "name", Exit.USAGE),
+        ('[{"endpoint": "portal", "name": "GET /prices/GAUZE", "answer": 7}]', "Price", Exit.FINDINGS),
     ],
 )
-def test_answers_that_are_wrong(isthmus, make_site, answers: str, told: str) -> None:
+def test_answers_that_are_wrong(isthmus, make_site, answers: str, told: str, exit: Exit) -> None:
     folder = make_site({"answers.json": answers})
     result = isthmus("plan", "-", "--site", folder, "--answers", folder / "answers.json", stdin=USE)
-    assert result.returncode == Exit.FINDINGS
+    assert result.returncode == exit
     assert told in result.stderr + result.stdout
     assert "Traceback" not in result.stderr
 
@@ -225,7 +252,10 @@ def test_plan_of_nonsense(isthmus, make_site) -> None:
     assert "refused (unreadable)" in isthmus("plan", "-", "--site", folder, stdin="not json").stdout
     assert "holds no message" in isthmus("plan", "-", "--site", folder, stdin="").stderr
     assert "there is no file" in isthmus("plan", folder / "absent", "--site", folder).stderr
-    assert "no interface nope" in isthmus("plan", "-", "--site", folder, "--interface", "nope", stdin=USE).stderr
+    unknown = isthmus("plan", "-", "--site", folder, "--interface", "nope", stdin=USE)
+    assert (unknown.returncode, "there are: supply.cabinet" in unknown.stderr) == (Exit.USAGE, True)
+    no_answers = isthmus("plan", "-", "--site", folder, "--answers", folder / "absent", stdin=USE)
+    assert (no_answers.returncode, "No such file" in no_answers.stderr) == (Exit.USAGE, True)
 
 
 def test_a_bug_of_one_subscription_hides_no_other(isthmus, make_site) -> None:
@@ -320,6 +350,15 @@ def test_doctor_tells_each_thing_and_its_cure(isthmus, make_site) -> None:
     assert {"configuration", "code", "engine", "disk", "clock"} <= set(examined)
     plain = isthmus("doctor", folder)
     assert "bad      endpoint portal" in plain.stdout
+
+
+async def test_doctor_leaves_no_connection_open_where_an_endpoint_says_no(isthmus, make_site) -> None:
+    async with PracticeOdoo() as odoo:
+        endpoint = f'[endpoints.portal]\nkind = "odoo"\nurl = "{odoo.url}"\ndatabase = "absent"\nkey = {{env = "KEY"}}\n'
+        folder = make_site({"isthmus.toml": CONFIG[: CONFIG.index("[endpoints")] + endpoint})
+        result = await asyncio.to_thread(isthmus, "doctor", folder, KEY=odoo.key)
+    assert "bad      endpoint portal: no-database" in result.stdout
+    assert result.stderr == ""
 
 
 def test_doctor_with_a_wrong_configuration(isthmus, make_site) -> None:

@@ -126,6 +126,17 @@ async def test_a_message_that_wants_no_answer_is_not_waited_for() -> None:
 async def test_a_listener_that_is_not_there_is_given_up_once_and_not_for_every_message() -> None:
     async with Receiver() as receiver:
         port = receiver.port
-    played = await Player("127.0.0.1", port, connections=2, give_up_after=0.05).play(stream())
+    stumbled: list[Exception] = []
+    played = await Player("127.0.0.1", port, connections=2, give_up_after=0.05, stumble=stumbled.append).play(stream())
     assert played["unanswered"] == len(SAID)
+    assert {type(one) for one in stumbled} == {ConnectionRefusedError}
     assert played["resent"] < 20
+
+
+async def test_what_is_given_up_is_not_waited_for_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(player_module, "_AGAIN", 60.0)
+    async with Receiver() as receiver:
+        port = receiver.port
+    async with asyncio.timeout(10):
+        played = await Player("127.0.0.1", port, connections=2, give_up_after=0.2).play(stream())
+    assert played["unanswered"] == len(SAID)

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 
 from isthmus.app.balance import Balance, balance
+from isthmus.app.cli.amounts import amount
 from isthmus.app.cli.command import json_option, reading, site_folder, site_positional
 from isthmus.app.cli.sheet import show_balance
 from isthmus.app.cli.terminal import Terminal
@@ -23,7 +24,7 @@ _LOOK = 0.2
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     site_positional(parser)
-    parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long until nothing is on its way any more")
+    parser.add_argument("--wait", type=amount, default=0.0, metavar="SECONDS", help="wait so long until nothing is on its way any more")
     json_option(parser)
 
 

@@ -25,10 +25,11 @@ class Command(Protocol):
 
 
 def site_positional(parser: argparse.ArgumentParser) -> None:
-    """``[SITE]``, for commands that are about a site as a whole."""
+    """``[SITE]``, for commands that are about a site as a whole; ``--site`` says the same, as it does elsewhere."""
     parser.add_argument(
-        "site", nargs="?", type=Path, metavar="SITE", help="the site's folder (default: ISTHMUS_SITE, or the current folder)"
+        "whole_site", nargs="?", type=Path, metavar="SITE", help="the site's folder (default: ISTHMUS_SITE, or the current folder)"
     )
+    parser.add_argument("--site", type=Path, metavar="DIR", help="the same, as the other commands take it")
     _data(parser)
 
 
@@ -63,7 +64,7 @@ def who(args: argparse.Namespace) -> str:
 
 def site_folder(args: argparse.Namespace, terminal: Terminal) -> Path:
     """The folder of the site that a command is about: named, from ISTHMUS_SITE, or the current one."""
-    named = args.site or terminal.environment.get("ISTHMUS_SITE")
+    named = getattr(args, "whole_site", None) or args.site or terminal.environment.get("ISTHMUS_SITE")
     folder = Path(named) if named else Path.cwd()
     if named and not folder.is_dir():
         raise CommandError(f"there is no folder {folder}", "name a site's folder; `isthmus init FOLDER` makes a new one", exit=Exit.USAGE)

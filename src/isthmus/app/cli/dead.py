@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from isthmus.app.cli.amounts import LIMIT, whole
 from isthmus.app.cli.command import json_option, reading, site_folder, site_option
 from isthmus.app.cli.messages import SHORT
 from isthmus.app.cli.terminal import Terminal, printable
@@ -23,8 +24,8 @@ from isthmus.journals.port import StoredDelivery
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint", default="", metavar="NAME", help="only those to this endpoint")
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="how many (default: %(default)s)")
-    parser.add_argument("--before", type=int, default=0, metavar="SEQ", help="the next page: what the last one printed")
+    parser.add_argument("--limit", type=LIMIT, default=50, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("--before", type=whole(0), default=0, metavar="SEQ", help="the next page: what the last one printed")
     json_option(parser)
     site_option(parser)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import get_args
 
@@ -28,10 +29,10 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             {"folder": str(args.folder), "template": args.template, "files": [str(path.relative_to(args.folder)) for path in made]}
         )
         return Exit.OK
-    terminal.line(f"{args.folder}: {len(made)} files", "green")
+    terminal.line(f"{args.folder} is a site now: {len(made)} files", "green")
     fixture = min(path.relative_to(args.folder) for path in made if path.suffix == ".hl7")
     for command, what in (
-        (f"cd {args.folder}", ""),
+        (f"cd {shlex.quote(str(args.folder))}", ""),
         ("isthmus check", "everything that is wrong, at once"),
         (f"isthmus plan {fixture}", "what a message would do"),
         ("isthmus run", "Ctrl-C drains it and prints the balance sheet"),

@@ -10,6 +10,7 @@ import argparse
 from datetime import UTC, datetime
 from typing import cast, get_args
 
+from isthmus.app.cli.amounts import LIMIT, whole
 from isthmus.app.cli.command import json_option, reading, site_option
 from isthmus.app.cli.terminal import CommandError, Terminal, printable
 from isthmus.app.config import Config
@@ -35,8 +36,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", default="", choices=get_args(MessageState), help="in this state")
     parser.add_argument("--since", default="", metavar="WHEN", help="received since: 2h, 3 days, 2026-11-23, 2026-11-23T08:00")
     parser.add_argument("--until", default="", metavar="WHEN", help="received before")
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="how many (default: %(default)s)")
-    parser.add_argument("--before", type=int, default=0, metavar="SEQ", help="the next page: what the last one printed")
+    parser.add_argument("--limit", type=LIMIT, default=50, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("--before", type=whole(0), default=0, metavar="SEQ", help="the next page: what the last one printed")
     json_option(parser)
     site_option(parser)  # fmt: skip
 
@@ -44,8 +45,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     from isthmus.app import loop  # noqa: PLC0415 - not for --help
 
-    if not 1 <= args.limit <= 10_000:  # noqa: PLR2004 - more is a page nobody reads and a list that fills the memory
-        raise CommandError("--limit takes 1 to 10000", "fetch more by pages, with --before")
     query = Query(
         identifier=args.identifier,
         interface=args.interface,

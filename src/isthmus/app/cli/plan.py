@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from isthmus.app.answers import Answerer, read_answers
+from isthmus.app.answers import Answerer, Asked, read_answers
 from isthmus.app.cli.command import json_option, site_folder, site_option
 from isthmus.app.cli.terminal import CommandError, Terminal, printable
 from isthmus.app.config import load_config
@@ -23,7 +23,7 @@ from isthmus.app.exits import Exit
 from isthmus.app.messages_file import messages_in
 from isthmus.app.planning import DryRun, as_data, dry_run
 from isthmus.app.site_loader import load_site
-from isthmus.core import Site
+from isthmus.core import Invalid, Site
 from isthmus.core.pseudonym import ENDPOINT as OURSELVES
 
 
@@ -42,6 +42,9 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     loaded = load_site(folder)
     if loaded.findings:
         raise CommandError("the site's code does not stand:", "isthmus check shows all of it", findings=loaded.findings)
+    if args.interface and loaded.site.interface(args.interface) is None:
+        there = ", ".join(one.name for one in loaded.site.interfaces)
+        raise CommandError(f"there is no interface {args.interface}", f"there are: {there}")
     bodies = messages_in(_read(args.message))
     if not bodies:
         raise CommandError(f"{args.message} holds no message", exit=Exit.FINDINGS)
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 def _planned(args: argparse.Namespace, terminal: Terminal, folder: Path, site: Site, bodies: list[bytes]) -> Iterable[DryRun]:
     """One after the other, so that a long file is shown as it is planned."""
     if not args.live:
-        recorded = read_answers(args.answers) if args.answers else ()
+        recorded = _recorded(args.answers) if args.answers else ()
         return (dry_run(site, body, interface=args.interface, answerer=Answerer(recorded)) for body in bodies)
     from isthmus.app import loop  # noqa: PLC0415 - clients and an event loop, only for this
     from isthmus.app.live import plan_live  # noqa: PLC0415
@@ -83,6 +86,15 @@ def _read(name: str) -> bytes:
         raise CommandError(f"there is no file {path}") from None
 
 
+def _recorded(path: Path) -> list[Asked]:
+    try:
+        return read_answers(path)
+    except Invalid as wrong:
+        raise CommandError(wrong.detail) from None
+    except OSError as error:
+        raise CommandError(f"--answers {path}: {error.strerror}", "name a file with recorded answers") from None
+
+
 def _show(run: DryRun, title: str, terminal: Terminal) -> None:
     style, data, message = terminal.style, as_data(run), run.plan.message
     color = {"accepted": "green", "invalid": "yellow"}.get(run.verdict, "red")
@@ -91,7 +103,8 @@ def _show(run: DryRun, title: str, terminal: Terminal) -> None:
     terminal.line(f"{style(title, 'bold')}  {printable(message.kind) or 'unreadable'}  {taker}  {verdict}")
     for violation in run.plan.violations:
         mark = style(violation.severity, "red" if violation.severity == "error" else "yellow")
-        terminal.line(f"  {mark} {printable(violation.where)} {style(violation.rule, 'bold')}: {violation.cure}")
+        place = f"{printable(violation.where)} " if violation.where else ""
+        terminal.line(f"  {mark} {place}{style(violation.rule, 'bold')}: {violation.cure}")
     for trouble in run.troubles:
         terminal.line(f"  {style(trouble.fault, 'red', 'bold')} {trouble.where}: {trouble.code}: {trouble.detail}")
     for event in data["events"]:

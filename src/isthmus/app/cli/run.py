@@ -13,6 +13,7 @@ import argparse
 from contextlib import ExitStack
 
 from isthmus.app.balance import Balance
+from isthmus.app.cli.amounts import amount
 from isthmus.app.cli.command import json_option, site_folder, site_positional
 from isthmus.app.cli.sheet import show_balance
 from isthmus.app.cli.terminal import CommandError, Terminal
@@ -25,9 +26,9 @@ from isthmus.core import Site
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     site_positional(parser)
-    parser.add_argument("--drain", type=float, default=30.0, metavar="SECONDS", help="how long draining may take (default: %(default)s)")
+    parser.add_argument("--drain", type=amount, default=30.0, metavar="SECONDS", help="how long draining may take (default: %(default)s)")
     parser.add_argument(
-        "--every", type=float, default=5.0, metavar="SECONDS", help="pause between two lines in a pipe (default: %(default)s)"
+        "--every", type=amount, default=5.0, metavar="SECONDS", help="pause between two lines in a pipe (default: %(default)s)"
     )
     json_option(parser)
 

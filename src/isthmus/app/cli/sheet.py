@@ -11,7 +11,7 @@ def show_balance(sheet: Balance, terminal: Terminal) -> None:
     style = terminal.style
     terminal.line(f"Balance of {sheet.site}", "bold")
     terminal.table(
-        ("interface", "received", "duplicates", "translated", "invalid", "refused", "failed", "waiting"),
+        ("interface", "received", "duplicates", "translated", "invalid", "refused", "failed?", "waiting?"),
         [
             (
                 name,
@@ -24,11 +24,10 @@ def show_balance(sheet: Balance, terminal: Terminal) -> None:
     )
     terminal.line()
     terminal.table(
-        ("subscription", "endpoint", "events waiting", "delivered", "on the way", "dead", "given up", "superseded", "receipts: transport", "application", "business"),
+        ("subscription", "waiting?", "delivered", "on the way?", "dead", "abandoned?", "superseded?", "transport", "application", "business"),
         [
             (
-                name + (style(" stopped", "red") if one.stopped else ""),
-                one.endpoint,
+                _named(name, one.endpoint) + (style(" stopped", "red") if one.stopped else ""),
                 str(one.events_waiting),
                 str(one.deliveries["delivered"]),
                 str(sum(one.deliveries[state] for state in UNSETTLED)),
@@ -39,10 +38,16 @@ def show_balance(sheet: Balance, terminal: Terminal) -> None:
             for name, one in sheet.subscriptions.items()
         ],
     )  # fmt: skip
+    terminal.line("Deliveries by state, and the receipts that prove them: transport, application, business.", "dim")
     terminal.line()
     for problem in sheet.problems:
         terminal.line(f"! {problem}", "yellow" if sheet.balances else "red")
     terminal.line(verdict(sheet), "green" if sheet.balances else "red", "bold")
+
+
+def _named(subscription: str, endpoint: str) -> str:
+    """Most names begin with the endpoint already."""
+    return subscription if subscription.startswith(f"{endpoint}.") else f"{subscription} → {endpoint}"
 
 
 def verdict(sheet: Balance) -> str:

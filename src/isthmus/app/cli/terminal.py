@@ -55,8 +55,13 @@ class Terminal:
         self.out.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Columns as wide as what they hold, never cut, numbers to the right; the same in a pipe and on a terminal."""
-        lines = [[str(cell) for cell in row] for row in rows]
+        """Columns as wide as what they hold, never cut, numbers to the right; the same in a pipe and on a terminal.
+
+        A column whose name ends with ``?`` is left out where it holds nothing but noughts.
+        """
+        everything = list(zip(head, *([str(cell) for cell in row] for row in rows), strict=True))
+        shown = [column for column in everything if not column[0].endswith("?") or any(cell not in ("0", "") for cell in column[1:])]
+        head, *lines = [list(line) for line in zip(*((column[0].rstrip("?"), *column[1:]) for column in shown), strict=True)]
         columns = [[line[index] for line in lines] for index in range(len(head))]
         widths = [max(width(cell) for cell in (name, *column)) for name, column in zip(head, columns, strict=True)]
         right = [bool(column) and all(_NUMBER.fullmatch(_MARKUP.sub("", cell)) for cell in column) for column in columns]

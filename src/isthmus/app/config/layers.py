@@ -32,7 +32,7 @@ def read_file(path: Path) -> tuple[Tree, tuple[Finding, ...]]:
         cure = "go into a site's folder or name it with --site; `isthmus init FOLDER` makes a new site"
         return {}, (Finding(str(path), "there is no such file", cure),)
     except tomllib.TOMLDecodeError as error:
-        return {}, (Finding(str(path), f"not valid TOML: {error}", "mend the line that is named"),)
+        return {}, (Finding(str(path), f"not valid TOML: {error}", "mend it there; values that are text stand in quotes"),)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         return {}, (Finding(str(path), f"cannot be read: {reason}", "check the file's permissions and encoding"),)

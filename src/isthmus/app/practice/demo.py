@@ -24,6 +24,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from isthmus.app.balance import Balance
+from isthmus.app.cli.amounts import amount, whole
 from isthmus.app.cli.terminal import CommandError, Terminal
 from isthmus.app.exits import Exit
 
@@ -42,10 +43,10 @@ _PORT = 2575
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", dest="duration", type=_seconds, metavar="30s", help="end after this time (default: at Ctrl-C)")
     parser.add_argument(
-        "--rate", type=float, default=20, metavar="N", help="messages a second; 0: as fast as they are taken (default: %(default)g)"
+        "--rate", type=amount, default=20, metavar="N", help="messages a second; 0: as fast as they are taken (default: %(default)g)"
     )
-    parser.add_argument("--messages", type=int, metavar="N", help="end after so many messages")
-    parser.add_argument("--connections", type=int, default=8, metavar="N", help="senders at once (default: %(default)s)")
+    parser.add_argument("--messages", type=whole(1), metavar="N", help="end after so many messages")
+    parser.add_argument("--connections", type=whole(1), default=8, metavar="N", help="senders at once (default: %(default)s)")
     parser.add_argument("--seed", default="isthmus", help="another seed, another hospital (default: %(default)s)")
     parser.add_argument(
         "--faults", choices=("morning", "none", "bad-day"), default="morning", help="what goes wrong (default: %(default)s)"
@@ -163,6 +164,6 @@ async def _done(task: asyncio.Task[None]) -> None:
 
 def _seconds(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
-    if match is None:
+    if match is None or not float(match[1]):
         raise argparse.ArgumentTypeError(f"{text!r}: write a time such as 30s, 5m or 1h")
     return float(match[1]) * _UNITS[match[2]]

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isthmus.app.cli.amounts import PORT, amount, whole
 from isthmus.app.cli.terminal import CommandError, Terminal
 from isthmus.app.exits import Exit
 
@@ -28,13 +29,13 @@ ANSWERS = ("taken", "invalid", "refused", "unasked", "unanswered")
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder with messages")
-    parser.add_argument("--to", default="127.0.0.1:2575", metavar="HOST:PORT", help="the listener (default: %(default)s)")
-    parser.add_argument("--connections", type=int, default=8, metavar="N", help="senders at once (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=0, metavar="N", help="messages a second (default: as fast as they are answered)")
-    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="play all of it N times (default: once)")
+    parser.add_argument("--to", type=_address, default="127.0.0.1:2575", metavar="HOST:PORT", help="the listener (default: %(default)s)")
+    parser.add_argument("--connections", type=whole(1), default=8, metavar="N", help="senders at once (default: %(default)s)")
+    parser.add_argument("--rate", type=amount, default=0, metavar="N", help="messages a second (default: as fast as they are answered)")
+    parser.add_argument("--repeat", type=whole(1), default=1, metavar="N", help="play all of it N times (default: once)")
     parser.add_argument(
         "--give-up-after",
-        type=float,
+        type=amount,
         default=120,
         metavar="S",
         help="seconds to wait for an answer to any one message (default: %(default)s)",
@@ -45,7 +46,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     from isthmus.app.practice.recorded import read  # noqa: PLC0415 - `feed --help` needs none of it
 
-    host, port = _address(args.to)
     for path in args.paths:
         if not path.exists():
             raise CommandError(f"there is no file or folder {path}", "name files or folders with HL7 v2 messages", exit=Exit.USAGE)
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             "no messages there", "name files that begin with MSH, FHS or BHS, or folders that hold such files", exit=Exit.USAGE
         )
     started = time.monotonic()
-    played, kinds = asyncio.run(_play(args, terminal, recording, host, port))
+    played, kinds = asyncio.run(_play(args, terminal, recording))
     report = {
         "files": recording.files,
         "passed_over": len(recording.passed_over),
@@ -71,9 +71,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     return Exit.UNREACHABLE if played["unanswered"] else Exit.OK
 
 
-async def _play(
-    args: argparse.Namespace, terminal: Terminal, recording: Recording, host: str, port: int
-) -> tuple[Played, dict[str, Counter[str]]]:
+async def _play(args: argparse.Namespace, terminal: Terminal, recording: Recording) -> tuple[Played, dict[str, Counter[str]]]:
     from isthmus.app.practice.player import Player  # noqa: PLC0415
 
     kinds: dict[str, Counter[str]] = {}
@@ -89,7 +87,22 @@ async def _play(
             kinds.setdefault(utterance.kind, Counter())[heard] += 1
             advance()
 
-        player = Player(host, port, connections=args.connections, rate=args.rate, give_up_after=args.give_up_after, notice=notice)
+        def stumble(error: Exception) -> None:
+            """Told once, so that nobody waits before a silent screen."""
+            if not told:
+                told.append(error)
+                host, port = args.to
+                why = (
+                    "nobody listens there"
+                    if isinstance(error, ConnectionRefusedError)
+                    else getattr(error, "strerror", "") or "it breaks off"
+                )
+                terminal.note(f"no answer from {host}:{port} ({why}); trying again for {args.give_up_after:g} s")
+
+        told: list[Exception] = []
+        player = Player(
+            *args.to, stumble=stumble, connections=args.connections, rate=args.rate, give_up_after=args.give_up_after, notice=notice
+        )
         return await player.play(messages()), kinds
 
 
@@ -117,6 +130,7 @@ def _tell(terminal: Terminal, report: dict[str, object], kinds: dict[str, Counte
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not port.isdigit():
-        raise CommandError(f"--to {text}: no port", "write HOST:PORT, such as 127.0.0.1:2575", exit=Exit.USAGE)
-    return host.strip("[]") or "127.0.0.1", int(port)
+    try:
+        return host.strip("[]") or "127.0.0.1", PORT(port)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write HOST:PORT, such as 127.0.0.1:2575") from None

@@ -39,10 +39,11 @@ class Player:
         give_up_after: float = 600.0,
         rng: Random | None = None,
         notice: Callable[[Utterance, str], None] | None = None,
+        stumble: Callable[[Exception], None] | None = None,
     ) -> None:
         """``rate``: messages a second over all connections, 0 for as fast as they are answered. ``dropped``: share of messages
         after whose last byte the connection breaks. ``timeout``: seconds to wait for one answer; ``give_up_after``: for any answer to
-        one message, over all its tries. ``notice`` hears of every message how it was answered.
+        one message, over all its tries. ``notice`` hears of every message how it was answered, ``stumble`` why a try had no answer.
         """
         self.played = Played()
         self._address = (host, port)
@@ -52,6 +53,7 @@ class Player:
         self._give_up_after = give_up_after
         self._rng = rng or Random(0)
         self._notice = notice
+        self._stumble = stumble
         self._queues: list[asyncio.Queue[Utterance | None]] = [asyncio.Queue(maxsize=64) for _ in range(connections)]
 
     async def play(self, utterances: AsyncIterator[Utterance]) -> Played:
@@ -92,9 +94,11 @@ class Player:
                         await line.close()
                         continue
                     heard = _verdict(await line.answer()) if asks else "unasked"
-            except (OSError, EOFError, TimeoutError):
+            except (OSError, EOFError, TimeoutError) as error:
+                if self._stumble:
+                    self._stumble(error)
                 await line.close()
-                await asyncio.sleep(_AGAIN)
+                await asyncio.sleep(min(_AGAIN, until - clock()))
                 continue
             if heard != "busy":
                 line.dead = False

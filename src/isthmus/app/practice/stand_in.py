@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 from typing import Protocol
 
+from isthmus.app.cli.amounts import PORT
 from isthmus.app.cli.terminal import Terminal
 from isthmus.app.exits import Exit
 
@@ -25,7 +26,7 @@ class StandIn(Protocol):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("system", choices=tuple(_PORTS), metavar="SYSTEM", help="odoo, lab or portal")
-    parser.add_argument("--port", type=int, metavar="N", help="where it listens (default: odoo 8069, lab 2580, portal 8085)")
+    parser.add_argument("--port", type=PORT, metavar="N", help="where it listens (default: odoo 8069, lab 2580, portal 8085)")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="odoo: keep its records in this file")
 
 
