@@ -142,6 +142,13 @@ def test_whatever_interface_code_raises_is_a_bug_that_quotes_nothing() -> None:
     assert "'1'" not in str(caught.value)
 
 
+def test_a_translator_that_returns_instead_of_yielding_is_told_so() -> None:
+    whole, interface = site()
+    interface.translators["returned"] = lambda _: Counted(name="a", count=1)  # type: ignore[assignment,return-value]
+    with pytest.raises(Bug, match="a translator yields events; this one returns Counted"):
+        plan(whole, interface, msgspec.structs.replace(message(b"count a=1"), kind="returned"), lambda _: 10)
+
+
 def test_a_subscription_sends_to_its_own_endpoint_only() -> None:
     @subscribe(Counted, to=Endpoint("odoo"), owner="desk", classification=CLASS)
     def astray(event: Counted) -> Iterator[Delivery]:

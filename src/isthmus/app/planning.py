@@ -159,4 +159,7 @@ def _arrival(site: Site, body: bytes, interface: str, troubles: list[Trouble]) -
 
 
 def _trouble(where: str, failure: Failure) -> Trouble:
-    return Trouble(fault=type(failure).__name__.lower(), where=where, code=failure.code, detail=failure.detail)
+    """What happened; with the text of an exception that interface code raised, for a dry run shows what messages hold anyway."""
+    cause = failure.__cause__
+    text = f": {cause}" if cause is not None and failure.code == "exception" else ""
+    return Trouble(fault=type(failure).__name__.lower(), where=where, code=failure.code, detail=failure.detail + text)

@@ -38,6 +38,8 @@ def translate(interface: Interface[Any], message: Message) -> tuple[Envelope, ..
         raise Bug("no-translator", f"interface {interface.name} takes {message.kind} but translates it nowhere")
     document = interface.contract.format.open(message.body)
     produced = _blame(f"interface {interface.name}", lambda: translator(document))
+    if produced is None or isinstance(produced, Event):
+        raise Bug("no-events", f"interface {interface.name}: a translator yields events; this one returns {type(produced).__name__}")
     if isinstance(produced, AsyncIterator):
         raise Bug("translator-asks", f"interface {interface.name}: a translator may ask no questions; ask in the subscription")
     events = _blame(f"interface {interface.name}", lambda: list(produced))

@@ -106,7 +106,7 @@ def _show(run: DryRun, title: str, terminal: Terminal) -> None:
         place = f"{printable(violation.where)} " if violation.where else ""
         terminal.line(f"  {mark} {place}{style(violation.rule, 'bold')}: {violation.cure}")
     for trouble in run.troubles:
-        terminal.line(f"  {style(trouble.fault, 'red', 'bold')} {trouble.where}: {trouble.code}: {trouble.detail}")
+        terminal.line(f"  {style(trouble.fault, 'red', 'bold')} {trouble.where}: {trouble.code}: {printable(trouble.detail)}")
     for event in data["events"]:
         order = f"  ordered by {printable(event['ordering_key'])}" if event["ordering_key"] else ""
         terminal.line(f"  {style('event', 'cyan')} {style(event['type'], 'bold')} {printable(event['key'])}{style(order, 'dim')}")
