@@ -126,6 +126,12 @@ def test_an_amount_that_makes_no_sense_is_told_before_anything_begins(words: tup
     assert f"argument {words[-2]}: {words[-1]!r}: write " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["redeliver", "abandon", "reprocess"])
+def test_an_act_needs_a_reason_that_says_something(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "7af301", "--why", " "]) == Exit.USAGE
+    assert "say why" in capsys.readouterr().err
+
+
 def test_not_in_a_site(isthmus, tmp_path: Path) -> None:
     result = isthmus("check", cwd=tmp_path)
     assert result.returncode == Exit.USAGE
@@ -269,6 +275,7 @@ def test_a_bug_of_one_subscription_hides_no_other(isthmus, make_site) -> None:
     result = isthmus("plan", "-", "--site", folder, stdin=USE)
     assert result.returncode == Exit.FINDINGS
     assert "bug subscription portal.broken: exception" in result.stdout
+    assert ": 'GAUZE'" in result.stdout  # a dry run shows what the message holds anyway
     assert "delivery portal POST /uses use-U1" in result.stdout
 
 

@@ -45,8 +45,16 @@ def json_option(parser: argparse.ArgumentParser) -> None:
 
 def why_option(parser: argparse.ArgumentParser) -> None:
     """``--why TEXT`` and ``--by NAME``: acts are kept with a name and a reason."""
-    parser.add_argument("--why", required=True, metavar="TEXT", help="the reason; kept in the journal, so write no patient data into it")
+    parser.add_argument(
+        "--why", required=True, type=_reason, metavar="TEXT", help="the reason; kept in the journal, so write no patient data into it"
+    )
     parser.add_argument("--by", metavar="NAME", default="", help="who acts (default: the user who is logged in)")
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("say why: a few words, such as a ticket's number")
+    return text
 
 
 def who(args: argparse.Namespace) -> str:

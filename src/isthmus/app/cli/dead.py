@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
                     owners.get(one.subscription, "-"),
                     printable(one.operation),
                     terminal.style(one.reason, "red"),
-                    span((now - one.created_at).total_seconds()),
+                    span(round((now - one.created_at).total_seconds())),
                     str(one.attempts),
                 )
                 for one in found
