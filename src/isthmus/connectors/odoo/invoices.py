@@ -10,9 +10,10 @@ from isthmus.connectors.odoo.batches import Batches
 from isthmus.connectors.odoo.columns import text
 from isthmus.connectors.odoo.compare import identity, rounded
 from isthmus.connectors.odoo.faults import Fault
+from isthmus.connectors.odoo.linking import linked
 from isthmus.connectors.odoo.loading import Loadable, load
-from isthmus.connectors.odoo.operations import Invoice, InvoiceLine, links
-from isthmus.connectors.odoo.references import References, sure
+from isthmus.connectors.odoo.operations import Invoice, InvoiceLine
+from isthmus.connectors.odoo.references import References
 from isthmus.connectors.odoo.session import Deadline, Session
 from isthmus.connectors.odoo.work import Work, fail_all, open_ones
 
@@ -52,7 +53,7 @@ class Invoices:
 
     async def settle(self, works: Sequence[Work[Invoice]], deadline: Deadline) -> None:
         """Give each an outcome; no two have the same key."""
-        ready = await self._prepare(works, deadline, make=True)
+        ready = await linked(works, self._references, deadline, make=True)
         await self._make(ready, deadline)
         states = await self._read(ready, deadline, written=True)
         if gone := [work for work in open_ones(ready) if work not in states]:
@@ -67,23 +68,10 @@ class Invoices:
     async def check(self, work: Work[Invoice], deadline: Deadline) -> None:
         """Settle it if it is there and posted, or can never be; nothing is written."""
         work.id = self._references.known(_MODEL, work.xml_id) or await self._references.find(_MODEL, work.xml_id, deadline)
-        if work.id and await self._prepare([work], deadline, make=False):
+        if work.id and await linked([work], self._references, deadline, make=False):
             states = await self._read([work], deadline)
             if work in states:
                 self._judge(work, states[work], unchanged=False)
-
-    async def _prepare(self, works: Sequence[Work[Invoice]], deadline: Deadline, *, make: bool) -> list[Work[Invoice]]:
-        linked = {work: links(work.operation) for work in works}
-        found = await self._references.resolve((link for named in linked.values() for link in named), deadline, make=make)
-        ready: list[Work[Invoice]] = []
-        for work, named in linked.items():
-            try:
-                work.links = sure(found, named)
-            except Fault as fault:
-                work.fail(fault)
-            else:
-                ready.append(work)
-        return ready
 
     async def _make(self, works: Sequence[Work[Invoice]], deadline: Deadline) -> None:
         absent: list[Work[Invoice]] = []

@@ -10,9 +10,10 @@ from isthmus.connectors.odoo.batches import Batches
 from isthmus.connectors.odoo.columns import text
 from isthmus.connectors.odoo.compare import identity, rounded
 from isthmus.connectors.odoo.faults import Fault
+from isthmus.connectors.odoo.linking import linked
 from isthmus.connectors.odoo.loading import Loadable, load
-from isthmus.connectors.odoo.operations import Movement, links
-from isthmus.connectors.odoo.references import References, sure
+from isthmus.connectors.odoo.operations import Movement
+from isthmus.connectors.odoo.references import References
 from isthmus.connectors.odoo.schema import Schema
 from isthmus.connectors.odoo.session import Deadline, Session
 from isthmus.connectors.odoo.warehouse import Warehouse
@@ -52,7 +53,7 @@ class Movements:
 
     async def settle(self, works: Sequence[Work[Movement]], deadline: Deadline) -> None:
         """Give each an outcome; no two have the same key."""
-        ready = await self._prepare(works, deadline, make=True)
+        ready = await linked(works, self._references, deadline, make=True)
         await self._make(ready, deadline)
         states = await self._read(ready, deadline, written=True)
         if gone := [work for work in open_ones(ready) if work not in states]:
@@ -66,23 +67,10 @@ class Movements:
     async def check(self, work: Work[Movement], deadline: Deadline) -> None:
         """Settle it if it is there and done, or can never be; nothing is written."""
         work.id = self._references.known(_MODEL, work.xml_id) or await self._references.find(_MODEL, work.xml_id, deadline)
-        if work.id and await self._prepare([work], deadline, make=False):
+        if work.id and await linked([work], self._references, deadline, make=False):
             states = await self._read([work], deadline)
             if work in states:
                 self._judge(work, states[work], unchanged=False)
-
-    async def _prepare(self, works: Sequence[Work[Movement]], deadline: Deadline, *, make: bool) -> list[Work[Movement]]:
-        linked = {work: links(work.operation) for work in works}
-        found = await self._references.resolve((link for named in linked.values() for link in named), deadline, make=make)
-        ready: list[Work[Movement]] = []
-        for work, named in linked.items():
-            try:
-                work.links = sure(found, named)
-            except Fault as fault:
-                work.fail(fault)
-            else:
-                ready.append(work)
-        return ready
 
     async def _make(self, works: Sequence[Work[Movement]], deadline: Deadline) -> None:
         rows: list[Loadable[Work[Movement]]] = []
