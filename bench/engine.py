@@ -142,6 +142,10 @@ class Senders:
 
             self._accept(self.name, b"SAY|bed|%d|p%d|%s" % (number, number % self.patients, PADDING), "here", reply)
 
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter()
+
     def pause(self) -> None: ...
 
     def resume(self) -> None: ...

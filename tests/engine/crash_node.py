@@ -11,6 +11,7 @@ import asyncio
 import json
 import random
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ class Lines:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             self._accept(self.name, line.rstrip(), "", lambda ack, _taken: writer.write((ack or b"") + b"\n"))
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter()
 
     def pause(self) -> None: ...
 

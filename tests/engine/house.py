@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Self
@@ -147,6 +148,7 @@ class Bedside:
 
     def __init__(self, name: str = "bedside") -> None:
         self.name = name
+        self.counts: Counter[str] = Counter()
         self.paused = False
         self.pauses = 0
         self.open = False

@@ -15,6 +15,7 @@ from isthmus.engine.telemetry import (
     MessagesReceived,
     MessagesTurnedAway,
     ReceptionFailed,
+    SourceDropped,
     SourceResumed,
     SourceSlowed,
 )
@@ -308,3 +309,15 @@ async def test_a_source_speaks_one_format() -> None:
     other.contract = Other("ELSE")
     with pytest.raises(Bug, match="other, tiny"):
         House(interfaces=(saying(), other))
+
+
+async def test_what_goes_wrong_below_the_message_is_told_once_and_counted() -> None:
+    bed = Bedside()
+    async with House(sources=(bed,)) as house:
+        bed.counts["no-end"] += 2
+        bed.counts["refused"] += 1
+        await house.clock.advance(3.0)
+        bed.counts["no-end"] += 1
+        await house.clock.advance(3.0)
+        told = [(one.source, one.code, one.times) for one in house.told(SourceDropped)]
+        assert told == [(bed.name, "no-end", 2), (bed.name, "no-end", 1)]

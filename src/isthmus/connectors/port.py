@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -21,6 +22,8 @@ class Source(Protocol):
     """Where messages come in."""
 
     name: str
+    counts: Counter[str]
+    """What went wrong below the message, by reason code: noise between frames, a frame without end, a sender not let in."""
 
     async def start(self, accept: Accept) -> None: ...
 

@@ -29,6 +29,7 @@ from isthmus.engine.telemetry import (
     MessagesTurnedAway,
     Notify,
     ReceptionFailed,
+    SourceDropped,
     SourceResumed,
     SourceSlowed,
 )
@@ -42,6 +43,9 @@ IN_MEMORY = 64 * 1024 * 1024
 """Bytes that may wait for a commit; beyond, senders are told to come back."""
 PATIENCE = 5.0
 """Seconds for which a batch is tried again while the journal is away; then its senders are answered ``busy``."""
+
+_TOLD_ELSEWHERE = frozenset({"busy", "done", "idle", "refused", "remarks"})
+"""Codes of sources that are no loss, or that the receiver has told itself."""
 
 
 class Receiver:
@@ -75,6 +79,7 @@ class Receiver:
         self._turned_away: Counter[tuple[str, Busy]] = Counter()
         self._paused: dict[str, str] = {}
         self._journal_away = False
+        self._seen: dict[str, Counter[str]] = {}
         self._closed = False
         self._second, self._stamp = -1, ""
 
@@ -148,6 +153,15 @@ class Receiver:
         """What the journal says of the backlog: other nodes receive and translate too."""
         self._pressure.correct(await self._journal.backlog())
         self._away(False)
+        self._tell_dropped()
+
+    def _tell_dropped(self) -> None:
+        """What sources counted since the last look; what became a message is told elsewhere."""
+        for name, source in self._sources.items():
+            seen, self._seen[name] = self._seen.get(name, Counter()), Counter(source.counts)
+            for code, times in (self._seen[name] - seen).items():
+                if code not in _TOLD_ELSEWHERE:
+                    self._notify(SourceDropped(source=name, code=code, times=times))
 
     async def _keep_batch(self) -> None:
         batch = self._waiting[:BATCH]

@@ -84,6 +84,17 @@ class SourceSlowed(Notice, frozen=True, kw_only=True):
     reason: Literal["backlog", "journal"]
 
 
+class SourceDropped(Notice, frozen=True, kw_only=True):
+    """Below the message: bytes that are none, a frame that broke off or is too large, a sender that was not let in."""
+
+    level = "warning"
+    text = "{source}: {times} x {code}; its sender holds no AA for it. See the reason codes, and ask the sender"
+    labels = ("source", "code")
+    source: str
+    code: str
+    times: int
+
+
 class SourceResumed(Notice, frozen=True, kw_only=True):
     text = "{source} is read again"
     labels = ("source",)
