@@ -8,10 +8,10 @@ It prints ``ready PORT`` and then a line for each notice that the drill wants to
 from __future__ import annotations
 
 import asyncio
+import collections
 import json
 import random
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,8 @@ class Lines:
             self._accept(self.name, line.rstrip(), "", lambda ack, _taken: writer.write((ack or b"") + b"\n"))
 
     @property
-    def counts(self) -> Counter[str]:
-        return Counter()
+    def counts(self) -> collections.Counter[str]:
+        return collections.Counter()
 
     def pause(self) -> None: ...
 
