@@ -41,6 +41,15 @@ def test_every_command_and_argument_is_documented() -> None:
             assert action.dest == "help" or f"`{shown}" in section or shown in section, (name, shown)
 
 
+def test_every_word_is_documented() -> None:
+    page = PAGES["words.md"]()
+    for entry in re.split(r"^##+ ", page, flags=re.MULTILINE)[2:]:
+        name, _, text = entry.partition("\n")
+        said = re.sub(r"^`.*`$|^\|.*$", "", text, flags=re.MULTILINE).strip()
+        assert said or name.endswith("`"), f"{name} has no docstring"  # a chapter needs none
+    assert "A base class for defining" not in page, "a struct without a docstring shows msgspec's"
+
+
 def test_every_setting_is_documented() -> None:
     page = PAGES["configuration.md"]()
     for section, struct in settings():

@@ -34,4 +34,4 @@ def doc(thing: object) -> str:
 
 def plain(text: str) -> str:
     """Without the marks that only reStructuredText knows."""
-    return inspect.cleandoc(text).replace(":func:", "").replace(":class:", "").replace("``", "`")
+    return inspect.cleandoc(text).replace(":func:", "").replace(":class:", "").replace(":meth:", "").replace("``", "`")

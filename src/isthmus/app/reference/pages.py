@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from isthmus.app.reference import cli, configuration, counters, errors, events, exit_codes, policy
+from isthmus.app.reference import cli, configuration, counters, errors, events, exit_codes, policy, words
 
 _HEAD = "<!-- Written by `make docs` from the code. Do not edit. -->\n"
 
@@ -17,6 +17,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events.page,
     "exit-codes.md": exit_codes.page,
     "policy.md": policy.page,
+    "words.md": words.page,
 }
 
 

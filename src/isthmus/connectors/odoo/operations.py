@@ -24,6 +24,8 @@ class Upsert(Struct, frozen=True, tag="upsert", kw_only=True):
 
 
 class InvoiceLine(Struct, frozen=True, kw_only=True):
+    """One row of an invoice."""
+
     product: Ref | Xml | By
     name: str
     quantity: float
@@ -48,6 +50,8 @@ class Invoice(Struct, frozen=True, tag="invoice", kw_only=True):
 
 
 class Move(Struct, frozen=True, kw_only=True):
+    """How much of one product moves."""
+
     product: Ref | Xml | By
     quantity: float
     """In the product's own unit."""

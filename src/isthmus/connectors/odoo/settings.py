@@ -15,7 +15,7 @@ _OWN = (20.0, 4)
 
 
 class OdooEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[endpoints.<name>] kind = "odoo"``."""
+    """An Odoo database, 14 to 19."""
 
     url: str
     """``https://erp.hospital.example``; without a path."""

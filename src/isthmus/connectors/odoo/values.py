@@ -95,6 +95,7 @@ def ref(model: str, key: str, /, *, adopt: str = "", **values: Value) -> Ref:
 
 
 def line(key: str, /, **values: Value) -> Line:
+    """One row of a one2many, such as a line of an order, under a key of its own."""
     return Line(key=key, values=plain(values))
 
 

@@ -47,6 +47,7 @@ class Segment:
     @overload
     def __getitem__(self, key: str) -> str: ...
     def __getitem__(self, key: int | str) -> Field | str:
+        """A field by its number, or the text at a place in this segment: ``segment["3[2].4"]``."""
         if isinstance(key, str):
             return self.value(inner_place(key))
         fields = self.fields
