@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import pty
@@ -17,6 +18,7 @@ import pytest
 from isthmus.app.cli import main, parser_of
 from isthmus.app.cli import policy as policy_command
 from isthmus.app.cli._list import COMMANDS, GROUPS
+from isthmus.app.cli.terminal import Terminal
 from isthmus.app.compose import opened
 from isthmus.app.config import journal_config
 from isthmus.app.exits import Exit
@@ -139,13 +141,22 @@ def test_not_in_a_site(isthmus, tmp_path: Path) -> None:
     assert isthmus("check", tmp_path / "absent").returncode == Exit.USAGE
 
 
+def test_a_column_of_noughts_may_be_left_out() -> None:
+    out = io.StringIO()
+    terminal = Terminal(out, environment={})
+    terminal.table(("name", "dead", "failed?", "waiting?"), [("adt", "0", "0", "12"), ("oru", "0", "0", "0")])
+    assert out.getvalue() == "name  dead  waiting\nadt      0       12\noru      0        0\n"
+    terminal.table(("name", "failed?"), [])
+    assert out.getvalue().endswith("name\n")
+
+
 # ---- check -----------------------------------------------------------------------------------------------------------------------
 
 
 def test_check_of_a_sound_site(isthmus, make_site) -> None:
     folder = make_site({})
     result = isthmus("check", folder)
-    assert (result.returncode, result.stdout) == (Exit.OK, "west is sound: 1 interfaces, 1 subscriptions, 1 endpoints\n")
+    assert (result.returncode, result.stdout) == (Exit.OK, "west is sound: 1 interface, 1 subscription, 1 endpoint\n")
     assert isthmus("check", "--site", folder, cwd="/").stdout == result.stdout
     assert isthmus("check", ISTHMUS_SITE=str(folder)).returncode == Exit.OK
     assert isthmus("check", cwd=folder).returncode == Exit.OK

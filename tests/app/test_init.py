@@ -21,7 +21,7 @@ def test_a_small_site_is_sound_and_its_own_tests_pass(isthmus, tmp_path: Path) -
     folder = tmp_path / "north-clinic"
     made = isthmus("init", folder)
     assert made.returncode == Exit.OK, made.stderr
-    assert isthmus("check", folder).stdout == "north-clinic is sound: 1 interfaces, 1 subscriptions, 1 endpoints\n"
+    assert isthmus("check", folder).stdout == "north-clinic is sound: 1 interface, 1 subscription, 1 endpoint\n"
     assert (folder / ".gitignore").read_text().startswith("var/")
     tests = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", str(folder)],

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write and read them: ``10 s``, ``15 min``, ``7 d``; ``4.2 MB``."""
+"""Durations, sizes and counts as people write and read them: ``10 s``, ``15 min``, ``7 d``; ``4.2 MB``; ``1 finding``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 finding``, ``2 findings``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def moment(text: str, now: datetime) -> datetime:

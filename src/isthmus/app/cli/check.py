@@ -14,6 +14,7 @@ from isthmus.app.config import read_config
 from isthmus.app.exits import Exit
 from isthmus.app.site_check import cross_check
 from isthmus.app.site_loader import load_site
+from isthmus.app.spans import count
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +36,11 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     for finding in loaded.missing_secrets:
         terminal.finding(finding, style="yellow")
     site = code.site
-    size = f"{len(site.interfaces)} interfaces, {len(site.subscriptions)} subscriptions, {len(site.endpoints)} endpoints"
+    parts = (site.interfaces, "interface"), (site.subscriptions, "subscription"), (site.endpoints, "endpoint")
+    size = ", ".join(count(len(those), noun) for those, noun in parts)
     if findings:
-        terminal.line(f"{len(findings)} finding{'s' if len(findings) > 1 else ''} in {site.name} ({size})", "red", "bold")
+        terminal.line(f"{count(len(findings), 'finding')} in {site.name} ({size})", "red", "bold")
         return Exit.FINDINGS
-    needs = f"; {len(loaded.missing_secrets)} secrets are needed before it runs here" if loaded.missing_secrets else ""
+    needs = f"; before it runs here it needs {count(len(loaded.missing_secrets), 'secret')}" if loaded.missing_secrets else ""
     terminal.line(f"{site.name} is sound: {size}{needs}", "green")
     return Exit.OK

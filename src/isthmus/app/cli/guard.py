@@ -12,6 +12,7 @@ from isthmus.app.cli._list import Listed
 from isthmus.app.cli.terminal import CommandError, Terminal
 from isthmus.app.config import Misconfigured
 from isthmus.app.exits import Exit
+from isthmus.app.spans import count
 from isthmus.core import Bug, Failure, Invalid, Transient
 
 
@@ -41,8 +42,7 @@ def explain(error: Exception) -> CommandError:
     if isinstance(error, CommandError):
         return error
     if isinstance(error, Misconfigured):
-        count = len(error.findings)
-        return CommandError(f"the configuration has {count} mistake{'s' if count > 1 else ''}:", findings=error.findings)
+        return CommandError(f"the configuration has {count(len(error.findings), 'mistake')}:", findings=error.findings)
     if isinstance(error, Failure):
         cure, code = next(told for kind, told in _FAILURES.items() if isinstance(error, kind))
         return CommandError(str(error), cure, exit=code)
