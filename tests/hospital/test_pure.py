@@ -21,7 +21,7 @@ ALLOWED = (
     "isthmus.connectors.mllp.words",
     "msgspec",
 )
-STANDARD = {"__future__", "collections.abc", "datetime", "decimal", "itertools", "types", "typing"}
+STANDARD = {"__future__", "collections.abc", "datetime", "decimal", "itertools", "re", "types", "typing"}
 """What of the standard library interfaces use; nothing of it asks the world."""
 
 
