@@ -50,3 +50,8 @@ async def first(*waits: Coroutine[Any, Any, Any]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def done(task: asyncio.Task[Any]) -> None:
+    """Until a task is done, however it ended; to be handed to :func:`first`, which cancels this and not the task."""
+    await asyncio.wait([task])

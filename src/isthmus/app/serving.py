@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -16,7 +16,7 @@ from isthmus.app.balance import Balance, Outside, balance
 from isthmus.app.compose import Assembly, assembled
 from isthmus.app.config import Config, MemoryJournal, SqliteJournal
 from isthmus.app.control import Abandon, ControlServer, Redeliver, Reprocess, Request, Resume, socket_path
-from isthmus.app.loop import Signals, first
+from isthmus.app.loop import Signals, done, first
 from isthmus.core import Site, Transient
 from isthmus.engine.diff import Diff
 from isthmus.engine.status import Status
@@ -73,7 +73,7 @@ class Serving:
         """Take nothing more and work off what can be; False when the time was over, or ``now`` was set, first."""
         self.draining = True
         drained = asyncio.create_task(self.assembly.engine.drain(timeout))
-        await first(_done(drained), now.wait())
+        await first(done(drained), now.wait())
         if drained.done():
             return drained.result()
         drained.cancel()
@@ -130,7 +130,7 @@ async def serve(config: Config, site: Site, watcher: Watcher, signals: Signals, 
     async with serving(config, site, watcher.notice) as served:
         watching = asyncio.create_task(watch(served, watcher))
         try:
-            await first(signals.end.wait(), served.assembly.engine.wait(), _done(watching))
+            await first(signals.end.wait(), served.assembly.engine.wait(), done(watching))
             drained = await served.drain(signals.now, drain)
         finally:
             watching.cancel()
@@ -144,9 +144,3 @@ async def watch(served: Serving, watcher: Watcher) -> None:
         with suppress(Transient):
             watcher.show(await served.snapshot())
         await asyncio.sleep(watcher.every)
-
-
-async def _done(task: asyncio.Task[Any]) -> None:
-    """Until it is done; raises what it raised."""
-    await asyncio.wait([task])
-    task.result()

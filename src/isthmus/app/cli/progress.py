@@ -12,9 +12,9 @@ SHORT_WORK = 1_000
 
 
 @contextmanager
-def progress(terminal: Terminal, what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yields ``advance(steps)``."""
-    if not terminal.err.isatty() or total < SHORT_WORK:
+def progress(terminal: Terminal, what: str, total: int, *, least: int = SHORT_WORK) -> Iterator[Callable[[int], None]]:
+    """Yields ``advance(steps)``. ``least``: steps from which on a bar is shown; work that waits for others deserves one sooner."""
+    if not terminal.err.isatty() or total < least:
         yield lambda _steps: None
         return
     from rich.console import Console  # noqa: PLC0415 - only where somebody looks

@@ -90,7 +90,7 @@ async def _demo(args: argparse.Namespace, terminal: Terminal, data: Path) -> Bal
 
 
 async def _serve(args: argparse.Namespace, config: Config, site: Site, around: Surroundings, watcher: Watcher) -> Balance:
-    from isthmus.app.loop import Signals, first  # noqa: PLC0415
+    from isthmus.app.loop import Signals, done, first  # noqa: PLC0415
     from isthmus.app.serving import serving, watch  # noqa: PLC0415
 
     signals = Signals()
@@ -101,9 +101,9 @@ async def _serve(args: argparse.Namespace, config: Config, site: Site, around: S
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(watch(served, watcher))
             playing = tasks.create_task(traffic.play())
-            await first(signals.end.wait(), served.assembly.engine.wait(), _after(args.duration), _done(playing))
+            await first(signals.end.wait(), served.assembly.engine.wait(), _after(args.duration), done(playing))
             traffic.stop()
-            await first(_done(playing), signals.now.wait())
+            await first(done(playing), signals.now.wait())
             playing.cancel()
             await served.drain(signals.now)
             watching.cancel()
@@ -156,10 +156,6 @@ def _is_free(port: int) -> bool:
 
 async def _after(seconds: float | None) -> None:
     await (asyncio.sleep(seconds) if seconds else asyncio.Event().wait())
-
-
-async def _done(task: asyncio.Task[None]) -> None:
-    await asyncio.wait([task])
 
 
 def _seconds(text: str) -> float:

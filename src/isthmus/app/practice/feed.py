@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isthmus.app.cli.amounts import PORT, amount, whole
+from isthmus.app.cli.progress import progress
 from isthmus.app.cli.terminal import CommandError, Terminal
 from isthmus.app.exits import Exit
 
@@ -81,11 +81,11 @@ async def _play(args: argparse.Namespace, terminal: Terminal, recording: Recordi
             for utterance in recording.utterances:
                 yield utterance
 
-    with _progress(terminal, len(recording.utterances) * args.repeat) as advance:
+    with progress(terminal, "answered", len(recording.utterances) * args.repeat, least=0) as advance:
 
         def notice(utterance: Utterance, heard: str) -> None:
             kinds.setdefault(utterance.kind, Counter())[heard] += 1
-            advance()
+            advance(1)
 
         def stumble(error: Exception) -> None:
             """Told once, so that nobody waits before a silent screen."""
@@ -104,20 +104,6 @@ async def _play(args: argparse.Namespace, terminal: Terminal, recording: Recordi
             *args.to, stumble=stumble, connections=args.connections, rate=args.rate, give_up_after=args.give_up_after, notice=notice
         )
         return await player.play(messages()), kinds
-
-
-@contextlib.contextmanager
-def _progress(terminal: Terminal, total: int) -> Iterator[Callable[[], None]]:
-    if not terminal.err.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - only where somebody looks
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn("answered"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=terminal.err), transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda: progress.advance(task)
 
 
 def _tell(terminal: Terminal, report: dict[str, object], kinds: dict[str, Counter[str]]) -> None:
