@@ -43,6 +43,7 @@ from isthmus.core import (
     canonical,
     subscribe,
 )
+from isthmus.core.policy import Lane
 from isthmus.engine.answers import Answers
 from isthmus.engine.clock import SystemClock
 from isthmus.engine.engine import Engine
@@ -164,15 +165,15 @@ class Desk:
 
     async def close(self) -> None: ...
 
-    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
+    async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
         await asyncio.sleep(0)
         self.count += len(deliveries)
         return [OK] * len(deliveries)
 
-    async def check(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
         return OK
 
-    async def look(self, lookup: Any, timeout: float) -> object:
+    async def look(self, lookup: Any, timeout: float, *, lane: Lane = "normal") -> object:
         raise NotImplementedError
 
     async def ping(self, timeout: float) -> None: ...
@@ -200,7 +201,7 @@ class NullJournal:
     async def backlog(self) -> dict[str, int]:
         return {"talk": len(self._messages)}
 
-    async def untranslated(self, limit: int) -> Sequence[Message]:
+    async def untranslated(self, limit: int, interfaces: object = None) -> Sequence[Message]:
         return [one for one, _ in zip(self._messages.values(), range(limit), strict=False)]
 
     async def translated(self, results: Sequence[Translated], now: datetime) -> None:
@@ -211,7 +212,7 @@ class NullJournal:
                 self._seq += 1
                 self._events.append((self._seq, event))
 
-    async def enrol(self, name: str, types: frozenset[str], *, start: str) -> Position:
+    async def enrol(self, name: str, types: frozenset[str], *, lane: str, start: str) -> Position:
         return Position(subscription=name, cursor=0, waiting=0)
 
     async def positions(self) -> Sequence[Position]:
@@ -220,13 +221,14 @@ class NullJournal:
     async def upcoming(self, name: str, limit: int) -> Sequence[Any]:
         return [one for (_, one), _ in zip(self._events, range(limit), strict=False)]
 
-    async def planned(self, name: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
+    async def planned(self, name: str, cursor: int, results: Sequence[Planned], now: datetime, *, after: int | None = None) -> bool:
         await self._commit("planned")
         for one in results:
             self._events.popleft()
             self._due.extend(one.deliveries)
+        return True
 
-    async def claim(self, endpoint: str, limit: int, now: datetime, owner: str) -> Sequence[Claimed]:
+    async def claim(self, endpoint: str, limit: int, now: datetime, owner: str, *, lane: str | None = None) -> Sequence[Claimed]:
         if not self._due:
             return []
         await self._commit("claim")

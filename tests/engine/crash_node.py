@@ -21,6 +21,7 @@ from engine.house import OK, Said, note, saying
 
 from isthmus.connectors.port import Accept
 from isthmus.core import Delivery, Outcome, Retry, Site, Unknown
+from isthmus.core.policy import Lane
 from isthmus.engine.clock import SystemClock
 from isthmus.engine.engine import Engine
 from isthmus.engine.lifeline import nobody_else, node_name
@@ -68,15 +69,15 @@ class Counter:
 
     async def close(self) -> None: ...
 
-    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
+    async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
         (one,) = deliveries
         said = await self._ask({"do": "note", "key": one.key, "patient": one.ordering_key, "body": one.body.decode()})
         return [OK if said == "done" else Unknown("broken")]
 
-    async def check(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
         return OK if await self._ask({"do": "look", "key": delivery.key}) == "there" else Retry("not-there")
 
-    async def look(self, lookup: Any, timeout: float) -> object:
+    async def look(self, lookup: Any, timeout: float, *, lane: Lane = "normal") -> object:
         raise NotImplementedError
 
     async def ping(self, timeout: float) -> None: ...

@@ -35,6 +35,7 @@ from isthmus.core import (
     canonical,
     subscribe,
 )
+from isthmus.core.policy import Lane
 from isthmus.core.pseudonym import pseudonym
 from isthmus.engine.clock import FakeClock
 from isthmus.engine.engine import Engine
@@ -225,7 +226,7 @@ class Desk:
     async def close(self) -> None:
         self.opened = False
 
-    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
+    async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
         self.batches.append(len(deliveries))
         self.sent.extend(deliveries)
         self.running += 1
@@ -237,11 +238,11 @@ class Desk:
         finally:
             self.running -= 1
 
-    async def check(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
         self.checked.append(delivery)
         return self.check_one(delivery)
 
-    async def look(self, lookup: Lookup[Any], timeout: float) -> object:
+    async def look(self, lookup: Lookup[Any], timeout: float, *, lane: Lane = "normal") -> object:
         self.looked.append(lookup)
         await asyncio.sleep(0)
         return self.look_one(lookup)

@@ -241,8 +241,8 @@ async def test_one_delivery_that_breaks_the_client_soon_stands_alone() -> None:
 
 async def test_a_client_that_forgets_an_outcome_or_cancels_itself_is_broken_too() -> None:
     class Forgetful(Desk):
-        async def send(self, deliveries, timeout):  # type: ignore[no-untyped-def]
-            await super().send(deliveries, timeout)
+        async def send(self, deliveries, timeout, *, lane="normal"):  # type: ignore[no-untyped-def]
+            await super().send(deliveries, timeout, lane=lane)
             if len(self.sent) == 1:
                 return []
             if len(self.sent) == 2:

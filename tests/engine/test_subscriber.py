@@ -9,6 +9,7 @@ import pytest
 from engine.house import CARE, OFFICE, Desk, House, Price, Said, bill, note, office, price_of, say, ward
 
 from isthmus.core import Bug, Delivery, Lookup, Rejected, Transient, lookups, subscribe
+from isthmus.core.policy import Lane
 from isthmus.engine.subscriber import REJECTED_IN_A_ROW
 from isthmus.engine.telemetry import EventUnplannable, SubscriptionDelayed, SubscriptionOrphaned, SubscriptionStopped
 from isthmus.journals.memory import MemoryJournal
@@ -40,7 +41,7 @@ async def test_questions_of_one_round_and_of_neighbours_are_asked_together() -> 
         yield Delivery(endpoint="office", operation="bill", key=event.number, body=str(first.amount + second.amount).encode())
 
     class Counting(Desk):
-        async def look(self, lookup: Lookup[Price], timeout: float) -> object:
+        async def look(self, lookup: Lookup[Price], timeout: float, *, lane: Lane = "normal") -> object:
             nonlocal most, now
             now += 1
             most = max(most, now)

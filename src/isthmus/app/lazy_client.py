@@ -7,6 +7,7 @@ from typing import Any
 
 from isthmus.connectors.port import Client
 from isthmus.core import Delivery, Lookup, Outcome, Rejected
+from isthmus.core.policy import Lane
 
 
 class LazyClient:
@@ -26,14 +27,14 @@ class LazyClient:
     async def close(self) -> None:
         await self._client.close()  # also what failed to open, and is open by half
 
-    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
+    async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
         raise Rejected("read-only", f"this command sends nothing ({len(deliveries)} deliveries, {timeout} s)")
 
-    async def check(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
         await self.open()
         return await self._client.check(delivery, timeout)
 
-    async def look(self, lookup: Lookup[Any], timeout: float) -> object:
+    async def look(self, lookup: Lookup[Any], timeout: float, *, lane: Lane = "normal") -> object:
         await self.open()
         return await self._client.look(lookup, timeout)
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from isthmus.core.delivery import Delivery
 from isthmus.core.lookup import Lookup
 from isthmus.core.outcome import Outcome
+from isthmus.core.policy import Lane
 
 Reply = Callable[[bytes | None, bool], None]
 """Called once, when the message is durable or refused: the answer (None: the sender asked for none), and whether it was taken."""
@@ -41,7 +42,7 @@ class Source(Protocol):
 class Budget(Protocol):
     """What the target allows (calls a second, calls in flight), shared by all flows that go there."""
 
-    def call(self, lane: str = "normal") -> AbstractAsyncContextManager[None]:
+    def call(self, lane: Lane = "normal") -> AbstractAsyncContextManager[None]:
         """Hold this around each call to the target; it waits for its turn, the safety lane first."""
         ...
 
@@ -60,19 +61,19 @@ class Client(Protocol):
 
     async def close(self) -> None: ...
 
-    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
+    async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
         """One outcome per delivery, in their order. Whatever the target does becomes an outcome: it raises nothing but bugs.
-        The same delivery sent twice has one effect wherever the target's protocol allows it.
+        The same delivery sent twice has one effect wherever the target's protocol allows it. ``lane`` is theirs, for the budget.
         """
         ...
 
-    async def check(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
         """After an unknown outcome: ``Delivered`` if the effect is there, ``Retry`` if it is surely not and sending again is
         safe, ``Unknown`` if that cannot be said now, ``Reject`` if it can never be said (a person decides).
         """
         ...
 
-    async def look(self, lookup: Lookup[Any], timeout: float) -> object:
+    async def look(self, lookup: Lookup[Any], timeout: float, *, lane: Lane = "normal") -> object:
         """Answer a question with an instance of ``lookup.answer``; raises ``Transient`` or ``Rejected``."""
         ...
 

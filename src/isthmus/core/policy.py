@@ -10,13 +10,19 @@ from isthmus.core.classification import Classification, Criticality, Latency
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
+Lane = Literal["safety", "normal", "bulk"]
+"""What goes first, in the journal, at the courier and at the target's budget: safety before normal before bulk."""
+
+LANES: tuple[Lane, ...] = ("safety", "normal", "bulk")
+"""In the order in which they go."""
+
 
 class Policy(Struct, frozen=True, kw_only=True):
     """All durations in seconds."""
 
     transport: Literal["real-time", "batch"]
-    lane: Literal["safety", "normal", "bulk"]
-    """Lanes have their own workers: safety never waits behind bulk."""
+    lane: Lane
+    """Safety never waits behind bulk, unless an ordering key says so."""
     timeout: float
     """One attempt, from the first byte sent to the receiver's answer."""
     first_retry: float

@@ -11,7 +11,7 @@ from typing import Any
 
 from isthmus.connectors.port import Client, Source
 from isthmus.core.failure import Bug, Transient
-from isthmus.core.policy import policy_for
+from isthmus.core.policy import Lane, policy_for
 from isthmus.core.site import Site
 from isthmus.engine.answers import Answers, Pseudonym
 from isthmus.engine.clock import Clock
@@ -78,6 +78,7 @@ class Engine:
         }
         self._subscribers = [self._subscriber(one, rng) for one in site.subscriptions]
         self._types: dict[str, frozenset[str]] = {one.name: one.types for one in site.subscriptions}
+        self._lanes: dict[str, Lane] = {one.name: policy_for(one.classification).lane for one in site.subscriptions}
         self._registrar = Registrar(journal, clock=clock, notify=notify)
         for name, client in clients.items():
             self._registrar.listen(name, client)
@@ -185,7 +186,8 @@ class Engine:
     async def _enrol(self) -> None:
         """A new subscription hears what happens from now on; sending it the past is an act of its own, never a side effect."""
         for subscriber in self._subscribers:
-            subscriber.stands(await self._journal.enrol(subscriber.name, self._types[subscriber.name], start="now"))
+            lane = self._lanes.get(subscriber.name, "normal")
+            subscriber.stands(await self._journal.enrol(subscriber.name, self._types[subscriber.name], lane=lane, start="now"))
         for position in await self._journal.positions():
             if position.waiting and position.subscription not in self._types:
                 self._notify(SubscriptionOrphaned(subscription=position.subscription, waiting=position.waiting))

@@ -133,7 +133,8 @@ class Subscriber:
         if not results:
             return
         cursor = envelopes[len(results) - 1].seq
-        await self._journal.planned(self.name, cursor, results, self._clock.now())
+        if not await self._journal.planned(self.name, cursor, results, self._clock.now()):
+            return
         self.cursor = cursor
         deliveries = sum(len(one.deliveries) for one in results)
         self._notify(EventsPlanned(subscription=self.name, events=len(results), deliveries=deliveries))

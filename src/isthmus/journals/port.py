@@ -8,11 +8,15 @@ randomness are inputs. A method that returns has made its writes durable. What t
 - Deliveries of one endpoint and ordering key are claimed one at a time, oldest first. A dead one holds its key (and only its
   key) until it is redelivered or abandoned.
 - A claim is durable before it is returned: whatever was claimed by a process that died has an unknown outcome.
+- What is handed out with bodies (``untranslated``, ``upcoming``, ``claim``) is bounded twice: by ``limit`` and by ``MOST_BYTES`` of
+  bodies, but is always at least one. So a run of large messages costs the memory of one batch, not of hundreds of them.
+- What a call costs depends on what it handles, never on how much is stored or waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -24,12 +28,16 @@ from isthmus.core.event import Envelope
 from isthmus.core.lookup import Answer
 from isthmus.core.message import Message
 from isthmus.core.outcome import Outcome, Receipt
+from isthmus.core.policy import Lane
 
 MessageState = Literal["received", "translated", "invalid", "refused", "failed"]
 """received: waits for its translator · translated: became events (perhaps none) · invalid: broke its contract ·
 refused: no interface takes it, or unreadable · failed: a bug of ours in the translator; waits for a fix and a reprocess."""
 
 DeliveryState = Literal["due", "sending", "unknown", "delivered", "dead", "abandoned", "superseded"]
+
+MOST_BYTES = 16 << 20
+"""Bytes of bodies in one batch that is handed out; what goes beyond it waits for the next, but one is always handed out."""
 
 Identifier = tuple[str, str]
 """Kind and value of a business identifier, such as ``("patient", "123")``; the journal keeps only a keyed hash of it."""
@@ -97,31 +105,39 @@ class Position(Struct, frozen=True, kw_only=True):
     cursor: int
     """``seq`` of the last event it has worked off."""
     waiting: int
-    """Events of its types after the cursor."""
+    """Events of its types after the cursor; kept as a counter, for counting rows costs more the more wait."""
     stopped: str = ""
     """Reason code when a bug has stopped it; empty while it runs."""
     detail: str = ""
 
 
 class Stages(Protocol):
-    async def untranslated(self, limit: int) -> Sequence[Message]:
-        """The oldest messages in state received, in order of arrival."""
+    async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:
+        """The oldest messages in state received, in order of arrival; only those of these interfaces, where they are named."""
         ...
 
     async def translated(self, results: Sequence[Translated], now: datetime) -> None:
         """Keep events and new states in one transaction. ``Envelope.seq`` orders events as they were committed."""
         ...
 
-    async def enrol(self, subscription: str, types: frozenset[str], *, start: Literal["now", "beginning"] = "beginning") -> Position:
-        """Make a subscription known (again) and say where it stands; its cursor starts where told, once."""
+    async def enrol(
+        self, subscription: str, types: frozenset[str], *, lane: Lane = "normal", start: Literal["now", "beginning"] = "beginning"
+    ) -> Position:
+        """Make a subscription known (again) and say where it stands; its cursor starts where told, once. What it plans from now on
+        waits in ``lane``.
+        """
         ...
 
     async def upcoming(self, subscription: str, limit: int) -> Sequence[Envelope]:
         """The next events of its types after its cursor, oldest first; empty while it is stopped."""
         ...
 
-    async def planned(self, subscription: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
-        """Keep deliveries and recorded answers and move the cursor, in one transaction. A known delivery id is kept once."""
+    async def planned(self, subscription: str, cursor: int, results: Sequence[Planned], now: datetime, *, after: int | None = None) -> bool:
+        """Keep deliveries and recorded answers and move the cursor, in one transaction. A known delivery id is kept once.
+
+        ``after``: where the cursor stood when these events were read. If it stands elsewhere by now, another node has worked them
+        off: nothing is kept, and False is returned. So the cursor is its own fence, however late a slow node comes.
+        """
         ...
 
     async def stop(self, subscription: str, reason: str, detail: str, now: datetime) -> None:
@@ -139,12 +155,11 @@ class Stages(Protocol):
 class Claimed(Struct, frozen=True, kw_only=True):
     delivery: Delivery
     created_at: datetime
+    lane: Lane = "normal"
     attempt: int
     """Number of this attempt, from 1."""
     unknown: bool = False
     """The attempt before ended in an unknown outcome: check before sending."""
-    known_digest: str = ""
-    """Digest of what this endpoint last confirmed to hold under the delivery's key; empty if nothing is known."""
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
@@ -162,10 +177,11 @@ class Settlement(Struct, frozen=True, kw_only=True):
 
 
 class Outbox(Protocol):
-    async def claim(self, endpoint: str, limit: int, now: datetime, owner: str, *, lane: str | None = None) -> Sequence[Claimed]:
+    async def claim(self, endpoint: str, limit: int, now: datetime, owner: str, *, lane: Lane | None = None) -> Sequence[Claimed]:
         """Take up to ``limit`` deliveries that are due, at most one per ordering key, and note durably that they are being sent.
 
-        ``lane`` has no effect yet: nothing tells the journal a delivery's lane. The courier sorts what it has claimed.
+        Lane by lane, safety first, and within a lane by the time they became due; or of one ``lane`` only. Lanes order what may go;
+        they do not overtake within an ordering key.
         """
         ...
 
@@ -314,6 +330,12 @@ class Archive(Protocol):
         """With its original bytes, unless they were pruned (then ``body`` is empty and the story says when)."""
         ...
 
+    async def piece(self, message_id: str, start: int, length: int) -> bytes:
+        """A part of a message's original bytes, without reading all the rest: what a claim check stands for. Empty when the body was
+        pruned, or when there is no such message; shorter where the body ends.
+        """
+        ...
+
     async def delivery(self, delivery_id: str) -> Delivery | None: ...
 
     async def answers(self, event_id: str, subscription: str) -> Sequence[Answer]: ...
@@ -323,6 +345,46 @@ class Archive(Protocol):
         ...
 
     async def tallies(self) -> Sequence[Tally]: ...
+
+
+# ---- several nodes ------------------------------------------------------------------------------------------------------------
+
+
+class Members(Protocol):
+    """Nodes that share a journal: who is there, and who takes over from whom. Only adapters that several processes can open have it.
+
+    A lease says that a node may send; its time is the store's, so clocks of nodes need not agree. Leases are for progress. What keeps
+    the journal right is its state: a settlement counts while its claim is held, a plan while the cursor is where it was read, a
+    translation while the message still waits.
+    """
+
+    async def join(self, node: str, lease: float) -> None:
+        """A node begins, with a lease of so many seconds. A node's name is new at each start (``NAME:incarnation``); raises ``Rejected``
+        (``node-taken``) while the lease of another incarnation of NAME runs.
+        """
+        ...
+
+    async def beat(self, node: str, lease: float) -> Sequence[str] | None:
+        """Extend the lease from now on; all nodes whose leases run, in order of their names. None when this node was buried: its claims
+        are others' now, and it has to join again under a new incarnation. A lease that ran out without a burial may be extended.
+        """
+        ...
+
+    async def bury(self, now: datetime) -> Mapping[str, int]:
+        """Remove the nodes whose leases have run out; what they were sending becomes unknown, in the same transaction. Owner → claims."""
+        ...
+
+    async def leave(self, node: str, now: datetime) -> None:
+        """A node ends; what it still has claimed becomes unknown."""
+        ...
+
+    async def ring(self, topics: AbstractSet[str]) -> None:
+        """Tell the other nodes that there is work; outside of any transaction, lost without harm (loops look by themselves too)."""
+        ...
+
+    async def listen(self, rung: Callable[[str], None]) -> None:
+        """From now on ``rung(topic)`` is called for what other nodes ring, until the journal is closed."""
+        ...
 
 
 # ---- upkeep --------------------------------------------------------------------------------------------------------------------

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
 from isthmus.core.delivery import Delivery
 from isthmus.core.event import Envelope
 from isthmus.core.outcome import Delivered, Outcome, Receipt, Reject
-from isthmus.journals.port import DeliveryState, MessageState, Step
+from isthmus.journals.port import MOST_BYTES, DeliveryState, MessageState, Step
+
+T = TypeVar("T")
 
 Noun = Literal["message", "event", "delivery", "attempt", "receipt"]
 
@@ -63,3 +66,13 @@ def receipts_of(outcome: Outcome) -> tuple[Receipt, ...]:
 
 def receipt_step(delivery_id: str, receipt: Receipt, at: datetime) -> Step:
     return Step(at=at, subject=delivery_id, stage="receipt", code=receipt.kind, detail=f"{receipt.code} {receipt.reference}".rstrip())
+
+
+def one_batch(found: Iterable[T], size: Callable[[T], int]) -> Iterator[T]:
+    """As many as fit into ``MOST_BYTES``, and the first in any case."""
+    room = MOST_BYTES
+    for number, one in enumerate(found):
+        room -= size(one)
+        if number and room < 0:
+            return
+        yield one

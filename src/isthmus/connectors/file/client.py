@@ -17,6 +17,7 @@ from isthmus.core.delivery import Delivery
 from isthmus.core.failure import Rejected, Transient
 from isthmus.core.lookup import Lookup
 from isthmus.core.outcome import Delivered, Outcome, Receipt, Reject, Retry, Unknown
+from isthmus.core.policy import Lane
 
 R = TypeVar("R")
 
@@ -56,8 +57,8 @@ class FileClient:
         if threads is not None:
             threads.shutdown(wait=False)
 
-    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
-        async with self._budget.call():
+    async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
+        async with self._budget.call(lane):
             try:
                 outcomes = await self._apart(lambda: self._write(deliveries), timeout)
             except TimeoutError:
@@ -65,7 +66,7 @@ class FileClient:
         self.counts.update(outcome.code for outcome in outcomes if not isinstance(outcome, Delivered))
         return outcomes
 
-    async def check(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
         """Read what is there under the name, and compare."""
         name = file_name(delivery.operation)
         try:
@@ -83,8 +84,8 @@ class FileClient:
             return Retry("absent", "it is not there; writing it again is safe")
         return Reject("outcome-unknown", "it is not there, or no longer: ask the reader whether it took it, then redeliver or abandon it")
 
-    async def look(self, lookup: Lookup[Any], timeout: float) -> object:
-        del timeout
+    async def look(self, lookup: Lookup[Any], timeout: float, *, lane: Lane = "normal") -> object:
+        del timeout, lane
         raise Rejected("lookup", f"a folder answers no questions, such as {lookup.name!r}: ask another endpoint")
 
     async def ping(self, timeout: float) -> None:

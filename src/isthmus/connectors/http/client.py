@@ -25,6 +25,7 @@ from isthmus.core.delivery import Delivery
 from isthmus.core.failure import Bug, Rejected, Transient
 from isthmus.core.lookup import Lookup
 from isthmus.core.outcome import Delivered, Outcome, Receipt, Reject, Retry, Unknown
+from isthmus.core.policy import Lane
 
 _DRAIN = 1 << 16
 """Bytes of an unwanted answer that are read so that its connection can be used again; after that it is closed."""
@@ -81,10 +82,10 @@ class HttpClient:
         if session is not None:
             await session.close()
 
-    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
-        return [await self._send(delivery, timeout) for delivery in deliveries]
+    async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
+        return [await self._send(delivery, timeout, lane) for delivery in deliveries]
 
-    async def check(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
         """By the confirming GET where the delivery names one; else by what we know of the receiver."""
         request = read_operation(delivery.operation)
         if request.confirm:
@@ -100,7 +101,7 @@ class HttpClient:
             return Retry("not-seen" if request.confirm else "resend", "sending it again is safe")
         return Reject("outcome-unknown", "ask the receiver whether it took effect, then redeliver or abandon it")
 
-    async def look(self, lookup: Lookup[Any], timeout: float) -> object:
+    async def look(self, lookup: Lookup[Any], timeout: float, *, lane: Lane = "normal") -> object:
         method, _, path = lookup.name.partition(" ")
         if method != "GET" or not path.startswith("/"):
             raise Rejected("lookup", f"an HTTP endpoint answers `GET /path`, not {method!r}: build the question by the words of Http")
@@ -126,12 +127,12 @@ class HttpClient:
 
     # ---- one request -------------------------------------------------------------------------------------------------------------
 
-    async def _send(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def _send(self, delivery: Delivery, timeout: float, lane: Lane) -> Outcome:
         request = read_operation(delivery.operation)
         headers = {"Idempotency-Key": delivery.id, "X-Correlation-Id": delivery.correlation_id}
         if delivery.content_type:
             headers["Content-Type"] = delivery.content_type
-        async with self._budget.call():
+        async with self._budget.call(lane):
             sent = _Sent()
             outcome: Outcome | None = None
             ends = asyncio.get_running_loop().time() + timeout

@@ -17,6 +17,7 @@ from isthmus.core.delivery import Delivery
 from isthmus.core.failure import Failure, Invalid, Rejected, Transient
 from isthmus.core.lookup import Lookup
 from isthmus.core.outcome import Delivered, Outcome, Receipt, Reject, Retry, Unknown
+from isthmus.core.policy import Lane
 from isthmus.formats.hl7v2 import Acknowledgement, read_acknowledgement
 from isthmus.formats.hl7v2.mllp import Noise, frame
 
@@ -56,20 +57,20 @@ class MllpClient:
         self._all.clear()
         self._idle.clear()
 
-    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
-        return [await self._send(delivery, timeout) for delivery in deliveries]
+    async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
+        return [await self._send(delivery, timeout, lane) for delivery in deliveries]
 
-    async def check(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
         """HL7 v2 has no question for a control id. The same bytes under the same control id are safe where the receiver
         recognises them; where it does not, nobody but a person can say.
         """
-        del delivery, timeout
+        del delivery, timeout, lane
         if self._settings.deduplicates:
             return Retry("resend", "the receiver recognises what it has by its control id")
         return Reject("outcome-unknown", "ask the receiver for this control id, then redeliver or abandon it")
 
-    async def look(self, lookup: Lookup[Any], timeout: float) -> object:
-        del timeout
+    async def look(self, lookup: Lookup[Any], timeout: float, *, lane: Lane = "normal") -> object:
+        del timeout, lane
         raise Rejected("lookup", f"an MLLP endpoint answers no questions, such as {lookup.name!r}: ask another endpoint")
 
     async def ping(self, timeout: float) -> None:
@@ -86,9 +87,9 @@ class MllpClient:
 
     # ---- one message -------------------------------------------------------------------------------------------------------------
 
-    async def _send(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def _send(self, delivery: Delivery, timeout: float, lane: Lane) -> Outcome:
         asked, framed = expects(delivery.body), frame(delivery.body)
-        async with self._budget.call(), self._turn:
+        async with self._budget.call(lane), self._turn:
             ends = asyncio.get_running_loop().time() + timeout
             try:
                 link = await self._begin(framed, timeout)

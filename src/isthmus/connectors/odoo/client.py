@@ -30,6 +30,7 @@ from isthmus.core.delivery import Delivery
 from isthmus.core.failure import Bug
 from isthmus.core.lookup import Lookup
 from isthmus.core.outcome import Delivered, Outcome, Reject, Retry, Unknown
+from isthmus.core.policy import Lane
 
 _PERHAPS_STALE = frozenset({"reference-absent", "record-gone", "already-posted", "already-done", "draft-differs"})
 """What may only look so because a remembered id was deleted or merged away: forgotten and looked at once more."""
@@ -85,14 +86,14 @@ class OdooClient:
         if not rows or company not in rows[0]["company_ids"]:
             raise Fault("reject", "wrong-company", wrong)
 
-    async def look(self, lookup: Lookup[Any], timeout: float) -> object:
+    async def look(self, lookup: Lookup[Any], timeout: float, *, lane: Lane = "normal") -> object:
         deadline = Deadline(timeout)
         try:
             return await (await self._ready(deadline)).lookups.answer(lookup, deadline)
         except Fault as fault:
             raise fault.failure from None
 
-    async def send(self, deliveries: Sequence[Delivery], timeout: float) -> Sequence[Outcome]:
+    async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
         deadline = Deadline(timeout, calls=_CALLS)
         works = [_opened(delivery) for delivery in deliveries]
         todo = [work for work in works if isinstance(work, Work)]
@@ -106,7 +107,7 @@ class OdooClient:
                 await desk.settle(wave, deadline)
         return [work if isinstance(work, Reject) else _outcome(work) for work in works]
 
-    async def check(self, delivery: Delivery, timeout: float) -> Outcome:
+    async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
         deadline = Deadline(timeout, calls=_CALLS)
         work = _opened(delivery)
         if isinstance(work, Reject):

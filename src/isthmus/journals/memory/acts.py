@@ -74,10 +74,10 @@ def _replace_events(tables: Tables, message_id: str, result: Translated) -> None
 
 def _place(tables: Tables, message_id: str, delivery: Delivery, act: Act) -> tuple[str, bool]:
     """Id under which the planned delivery stands in the journal, and whether it is new there."""
-    seq = len(tables.deliveries) + 1
+    seq, lane = len(tables.deliveries) + 1, tables.lane(delivery.subscription)
     old = tables.deliveries.get(delivery.id)
     if old is None:
-        keep_delivery(tables, KeptDelivery(delivery, seq, seq, message_id, created_at=act.at, ready_at=act.at))
+        keep_delivery(tables, KeptDelivery(delivery, seq, seq, message_id, created_at=act.at, ready_at=act.at, lane=lane))
         return delivery.id, True
     while old.successor:
         old = tables.deliveries[old.successor]
@@ -85,7 +85,7 @@ def _place(tables: Tables, message_id: str, delivery: Delivery, act: Act) -> tup
     if not gone and same_bytes(old.delivery, delivery):
         return old.delivery.id, False
     successor = structs.replace(delivery, id=derive_id("reprocess", old.delivery.id, delivery.body), supersedes=old.delivery.id)
-    keep_delivery(tables, KeptDelivery(successor, seq, old.rank, message_id, created_at=act.at, ready_at=act.at))
+    keep_delivery(tables, KeptDelivery(successor, seq, old.rank, message_id, created_at=act.at, ready_at=act.at, lane=lane))
     _supersede(tables, old, successor.id, act)
     return successor.id, True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Literal
 
@@ -11,6 +12,7 @@ from isthmus.core.event import Envelope
 from isthmus.core.lookup import Answer
 from isthmus.core.message import Message
 from isthmus.core.outcome import Receipt
+from isthmus.core.policy import Lane
 from isthmus.journals.memory import acts, archive, outbox, stages, upkeep
 from isthmus.journals.memory.tables import Tables
 from isthmus.journals.port import (
@@ -61,20 +63,22 @@ class MemoryJournal:
     async def backlog(self) -> dict[str, int]:
         return stages.backlog(self._tables)
 
-    async def untranslated(self, limit: int) -> Sequence[Message]:
-        return stages.untranslated(self._tables, limit)
+    async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:
+        return stages.untranslated(self._tables, limit, interfaces)
 
     async def translated(self, results: Sequence[Translated], now: datetime) -> None:
         stages.translated(self._tables, results, now)
 
-    async def enrol(self, subscription: str, types: frozenset[str], *, start: Literal["now", "beginning"] = "beginning") -> Position:
-        return stages.enrol(self._tables, subscription, types, start)
+    async def enrol(
+        self, subscription: str, types: frozenset[str], *, lane: Lane = "normal", start: Literal["now", "beginning"] = "beginning"
+    ) -> Position:
+        return stages.enrol(self._tables, subscription, types, lane, start)
 
     async def upcoming(self, subscription: str, limit: int) -> Sequence[Envelope]:
         return stages.upcoming(self._tables, subscription, limit)
 
-    async def planned(self, subscription: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
-        stages.planned(self._tables, subscription, cursor, results, now)
+    async def planned(self, subscription: str, cursor: int, results: Sequence[Planned], now: datetime, *, after: int | None = None) -> bool:
+        return stages.planned(self._tables, subscription, cursor, results, now, after=after)
 
     async def stop(self, subscription: str, reason: str, detail: str, now: datetime) -> None:  # noqa: ARG002 - nothing shows when
         kept = self._tables.subscription(subscription)
@@ -87,16 +91,8 @@ class MemoryJournal:
     async def positions(self) -> Sequence[Position]:
         return [stages.position(self._tables, kept) for _, kept in sorted(self._tables.subscriptions.items())]
 
-    async def claim(
-        self,
-        endpoint: str,
-        limit: int,
-        now: datetime,
-        owner: str,
-        *,
-        lane: str | None = None,  # noqa: ARG002 - see the port: nothing tells the journal a delivery's lane yet
-    ) -> Sequence[Claimed]:
-        return outbox.claim(self._tables, endpoint, limit, now, owner)
+    async def claim(self, endpoint: str, limit: int, now: datetime, owner: str, *, lane: Lane | None = None) -> Sequence[Claimed]:
+        return outbox.claim(self._tables, endpoint, limit, now, owner=owner, lane=lane)
 
     async def settle(self, settlements: Sequence[Settlement], owner: str) -> None:
         outbox.settle(self._tables, settlements, owner)
@@ -133,6 +129,10 @@ class MemoryJournal:
     async def message(self, message_id: str) -> Message | None:
         kept = self._tables.messages.get(message_id)
         return kept.message if kept else None
+
+    async def piece(self, message_id: str, start: int, length: int) -> bytes:
+        kept = self._tables.messages.get(message_id)
+        return kept.message.body[start : start + length] if kept else b""
 
     async def delivery(self, delivery_id: str) -> Delivery | None:
         kept = self._tables.deliveries.get(delivery_id)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from isthmus.core.outcome import Delivered, Receipt, Unknown
+from isthmus.core.outcome import Receipt
+from isthmus.core.policy import LANES, Lane
 from isthmus.journals.memory.tables import KeptDelivery, Tables
 from isthmus.journals.port import Claimed, Settlement, Step
-from isthmus.journals.rules import attempt_code, attempt_tag, receipt_step, receipts_of
+from isthmus.journals.rules import attempt_code, attempt_tag, one_batch, receipt_step, receipts_of
 
 
-def claim(tables: Tables, endpoint: str, limit: int, now: datetime, owner: str) -> list[Claimed]:
-    ready = sorted((one for one in _waiting(tables, endpoint) if one.ready_at <= now), key=lambda one: (one.ready_at, one.seq))[:limit]
-    return [_take(tables, kept, owner) for kept in ready]
+def claim(tables: Tables, endpoint: str, limit: int, now: datetime, *, owner: str, lane: Lane | None) -> list[Claimed]:
+    ready = [one for one in _waiting(tables, endpoint) if one.ready_at <= now and lane in (None, one.lane)]
+    ready.sort(key=lambda one: (LANES.index(one.lane), one.ready_at, one.seq))
+    return [_take(tables, kept, owner) for kept in one_batch(ready[:limit], lambda one: len(one.delivery.body))]
 
 
 def _waiting(tables: Tables, endpoint: str) -> list[KeptDelivery]:
@@ -28,8 +30,7 @@ def _waiting(tables: Tables, endpoint: str) -> list[KeptDelivery]:
 def _take(tables: Tables, kept: KeptDelivery, owner: str) -> Claimed:
     tables.move(kept, "sending")
     kept.owner, kept.attempts = owner, kept.attempts + 1
-    known = "" if kept.check else tables.digests.get((kept.delivery.endpoint, kept.delivery.key), "")
-    return Claimed(delivery=kept.delivery, created_at=kept.created_at, attempt=kept.attempts, unknown=kept.check, known_digest=known)
+    return Claimed(delivery=kept.delivery, created_at=kept.created_at, lane=kept.lane, attempt=kept.attempts, unknown=kept.check)
 
 
 def settle(tables: Tables, settlements: Sequence[Settlement], owner: str) -> None:
@@ -59,10 +60,6 @@ def _settle(tables: Tables, kept: KeptDelivery, settlement: Settlement) -> None:
     tables.note(kept.message_id, Step(at=at, subject=delivery.id, stage="attempt", code=code, detail=detail, seconds=seconds))
     for found in receipts_of(outcome):
         _keep_receipt(tables, kept, found, at)
-    if isinstance(outcome, Delivered) and outcome.digest:
-        tables.digests[delivery.endpoint, delivery.key] = outcome.digest
-    if isinstance(outcome, Unknown):
-        tables.digests.pop((delivery.endpoint, delivery.key), None)
     kept.check = settlement.state == "unknown"
     if kept.replaced and settlement.state != "unknown":
         tables.move(kept, "superseded")
@@ -80,7 +77,6 @@ def release(tables: Tables, owner: str, now: datetime) -> int:
     for kept in lost:
         tables.move(kept, "unknown", "owner-gone")
         kept.check, kept.ready_at = True, now
-        tables.digests.pop((kept.delivery.endpoint, kept.delivery.key), None)
         tables.tallies["attempt", kept.delivery.endpoint, "lost"] += 1
         tables.note(kept.message_id, Step(at=now, subject=kept.delivery.id, stage="unknown", code="owner-gone", by=owner))
     return len(lost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from itertools import islice
 from typing import Literal
@@ -12,8 +13,10 @@ from msgspec import structs
 from isthmus.core.event import Envelope
 from isthmus.core.failure import Bug
 from isthmus.core.message import Message
+from isthmus.core.policy import Lane
 from isthmus.journals.memory.tables import KeptDelivery, KeptEvent, KeptMessage, KeptSubscription, Tables
 from isthmus.journals.port import Accepted, Arrival, Planned, Position, Step, Translated
+from isthmus.journals.rules import one_batch
 
 
 def receive(tables: Tables, arrival: Arrival) -> Accepted:
@@ -36,8 +39,13 @@ def backlog(tables: Tables) -> dict[str, int]:
     return {name: count for (noun, name, state), count in tables.tallies.items() if noun == "message" and state == "received" and count}
 
 
-def untranslated(tables: Tables, limit: int) -> list[Message]:
-    return list(islice((one.message for one in tables.messages.values() if one.state == "received"), limit))
+def untranslated(tables: Tables, limit: int, interfaces: AbstractSet[str] | None) -> list[Message]:
+    waiting = (
+        one.message
+        for one in tables.messages.values()
+        if one.state == "received" and (interfaces is None or one.message.interface in interfaces)
+    )
+    return list(one_batch(islice(waiting, limit), lambda one: len(one.body)))
 
 
 def translated(tables: Tables, results: Sequence[Translated], now: datetime) -> None:
@@ -64,12 +72,12 @@ def keep_event(tables: Tables, message_id: str, envelope: Envelope, *, fed: bool
     tables.tallies["event", envelope.type, "kept"] += 1
 
 
-def enrol(tables: Tables, name: str, types: frozenset[str], start: Literal["now", "beginning"]) -> Position:
+def enrol(tables: Tables, name: str, types: frozenset[str], lane: Lane, start: Literal["now", "beginning"]) -> Position:
     kept = tables.subscriptions.get(name)
     if kept is None:
-        kept = KeptSubscription(name, types, len(tables.events) if start == "now" else 0)
+        kept = KeptSubscription(name, types, lane, len(tables.events) if start == "now" else 0)
         tables.subscriptions[name] = kept
-    kept.types = types
+    kept.types, kept.lane = types, lane
     return position(tables, kept)
 
 
@@ -79,17 +87,20 @@ def position(tables: Tables, kept: KeptSubscription) -> Position:
 
 def upcoming(tables: Tables, name: str, limit: int) -> list[Envelope]:
     kept = tables.subscription(name)
-    return [] if kept.stopped else tables.waiting(kept)[:limit]
+    return [] if kept.stopped else list(one_batch(tables.waiting(kept)[:limit], lambda one: len(one.body)))
 
 
-def planned(tables: Tables, name: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
+def planned(tables: Tables, name: str, cursor: int, results: Sequence[Planned], now: datetime, *, after: int | None) -> bool:
     kept = tables.subscription(name)
+    if after is not None and kept.cursor != after:
+        return False
     for result in results:
         if tables.current_event(result.event_id) is None:
             raise Bug("unknown-event", f"the journal holds no event {result.event_id}")
     for result in results:
         keep_plan(tables, name, result, now)
     kept.cursor = max(kept.cursor, cursor)
+    return True
 
 
 def keep_plan(tables: Tables, subscription: str, result: Planned, now: datetime) -> None:
@@ -102,7 +113,8 @@ def keep_plan(tables: Tables, subscription: str, result: Planned, now: datetime)
         if planned_one.id not in tables.deliveries:
             seq = len(tables.deliveries) + 1
             delivery = structs.replace(planned_one, subscription=subscription)
-            keep_delivery(tables, KeptDelivery(delivery, seq, seq, event.message_id, created_at=now, ready_at=now))
+            lane = tables.lane(subscription)
+            keep_delivery(tables, KeptDelivery(delivery, seq, seq, event.message_id, created_at=now, ready_at=now, lane=lane))
 
 
 def keep_delivery(tables: Tables, kept: KeptDelivery) -> None:

@@ -15,6 +15,7 @@ from isthmus.core.failure import Bug
 from isthmus.core.lookup import Answer
 from isthmus.core.message import Message
 from isthmus.core.outcome import Receipt
+from isthmus.core.policy import Lane
 from isthmus.journals.port import DeliveryState, MessageState, Step
 from isthmus.journals.rules import HELD, UNFINISHED, Noun
 
@@ -46,6 +47,7 @@ class KeptDelivery(Struct):
     message_id: str
     created_at: datetime
     ready_at: datetime
+    lane: Lane = "normal"
     state: DeliveryState = "due"
     attempts: int = 0
     not_before: datetime | None = None
@@ -66,6 +68,7 @@ class KeptDelivery(Struct):
 class KeptSubscription(Struct):
     name: str
     types: frozenset[str]
+    lane: Lane
     cursor: int
     stopped: str = ""
     detail: str = ""
@@ -79,7 +82,6 @@ class Tables(Struct):
     subscriptions: dict[str, KeptSubscription] = field(default_factory=dict)
     identifiers: dict[str, set[str]] = field(default_factory=dict)
     """Value of a business identifier to the ids of the messages that carry it."""
-    digests: dict[tuple[str, str], str] = field(default_factory=dict)
     receipts: list[tuple[str, Receipt]] = field(default_factory=list)
     steps: list[tuple[str, Step]] = field(default_factory=list)
     """Message id and what happened; in the order in which it was kept."""
@@ -118,6 +120,10 @@ class Tables(Struct):
         if kept is None:
             raise Bug("not-enrolled", f"subscription {name} is unknown to the journal: enrol it first")
         return kept
+
+    def lane(self, subscription: str) -> Lane:
+        kept = self.subscriptions.get(subscription)
+        return kept.lane if kept else "normal"
 
     def waiting(self, subscription: KeptSubscription) -> list[Envelope]:
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from isthmus.core.event import Envelope
 from isthmus.core.lookup import Answer
 from isthmus.core.message import Message
 from isthmus.core.outcome import Receipt
+from isthmus.core.policy import Lane
 from isthmus.journals.port import (
     Accepted,
     Arrival,
@@ -88,7 +90,7 @@ class PostgresJournal:
         async with self._store.session() as session:
             return {row["name"]: row["count"] for row in await session.rows("backlog")}
 
-    async def untranslated(self, limit: int) -> Sequence[Message]:
+    async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:  # noqa: ARG002 - being built
         async with self._store.session() as session:
             return await stages.untranslated(session, limit)
 
@@ -96,15 +98,31 @@ class PostgresJournal:
         if results:
             await self._store.transact(lambda session: stages.translated(session, results, now))
 
-    async def enrol(self, subscription: str, types: frozenset[str], *, start: Literal["now", "beginning"] = "beginning") -> Position:
+    async def enrol(
+        self,
+        subscription: str,
+        types: frozenset[str],
+        *,
+        lane: Lane = "normal",  # noqa: ARG002 - being built
+        start: Literal["now", "beginning"] = "beginning",
+    ) -> Position:
         return await self._store.transact(lambda session: stages.enrol(session, subscription, types, start))
 
     async def upcoming(self, subscription: str, limit: int) -> Sequence[Envelope]:
         async with self._store.session() as session:
             return await stages.upcoming(session, subscription, limit)
 
-    async def planned(self, subscription: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
+    async def planned(
+        self,
+        subscription: str,
+        cursor: int,
+        results: Sequence[Planned],
+        now: datetime,
+        *,
+        after: int | None = None,  # noqa: ARG002 - being built
+    ) -> bool:
         await self._store.transact(lambda session: stages.planned(session, subscription, cursor, results, now))
+        return True
 
     async def stop(self, subscription: str, reason: str, detail: str, now: datetime) -> None:  # noqa: ARG002 - nothing shows when
         await self._store.transact(lambda session: stages.set_stopped(session, subscription, reason, detail))
@@ -125,7 +143,7 @@ class PostgresJournal:
         now: datetime,
         owner: str,
         *,
-        lane: str | None = None,  # noqa: ARG002 - see the port: nothing tells the journal a delivery's lane yet
+        lane: Lane | None = None,  # noqa: ARG002 - being built
     ) -> Sequence[Claimed]:
         if self._in_doubt:
             doubtful = tuple(self._in_doubt)
@@ -184,6 +202,10 @@ class PostgresJournal:
     async def message(self, message_id: str) -> Message | None:
         async with self._store.session() as session:
             return await archive.message(session, message_id)
+
+    async def piece(self, message_id: str, start: int, length: int) -> bytes:
+        message = await self.message(message_id)
+        return message.body[start : start + length] if message else b""
 
     async def delivery(self, delivery_id: str) -> Delivery | None:
         async with self._store.session() as session:

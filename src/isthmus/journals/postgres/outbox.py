@@ -28,7 +28,6 @@ async def claim(session: Session, endpoint: str, limit: int, now: datetime, *, o
                 created_at=row["created_at"],
                 attempt=row["attempt"],
                 unknown=row["unknown"],
-                known_digest="" if row["unknown"] else row["digest"] or "",
             )
             for row in taken
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -13,6 +14,7 @@ from isthmus.core.event import Envelope
 from isthmus.core.lookup import Answer
 from isthmus.core.message import Message
 from isthmus.core.outcome import Receipt
+from isthmus.core.policy import Lane
 from isthmus.journals.port import (
     Accepted,
     Arrival,
@@ -105,20 +107,36 @@ class SqliteJournal:
 
     # ---- stages
 
-    async def untranslated(self, limit: int) -> Sequence[Message]:
+    async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:  # noqa: ARG002 - being built
         return await self._read(lambda session: stages.untranslated(session, limit))
 
     async def translated(self, results: Sequence[Translated], now: datetime) -> None:
         await self._write(lambda session: stages.translated(session, results, now))
 
-    async def enrol(self, subscription: str, types: frozenset[str], *, start: Literal["now", "beginning"] = "beginning") -> Position:
+    async def enrol(
+        self,
+        subscription: str,
+        types: frozenset[str],
+        *,
+        lane: Lane = "normal",  # noqa: ARG002 - being built
+        start: Literal["now", "beginning"] = "beginning",
+    ) -> Position:
         return await self._write(lambda session: stages.enrol(session, subscription, types, start))
 
     async def upcoming(self, subscription: str, limit: int) -> Sequence[Envelope]:
         return await self._read(lambda session: stages.upcoming(session, subscription, limit))
 
-    async def planned(self, subscription: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
+    async def planned(
+        self,
+        subscription: str,
+        cursor: int,
+        results: Sequence[Planned],
+        now: datetime,
+        *,
+        after: int | None = None,  # noqa: ARG002 - being built
+    ) -> bool:
         await self._write(lambda session: stages.planned(session, subscription, cursor, results, now))
+        return True
 
     async def stop(self, subscription: str, reason: str, detail: str, now: datetime) -> None:  # noqa: ARG002 - nothing shows when
         await self._write(lambda session: stages.stop(session, subscription, reason, detail))
@@ -138,7 +156,7 @@ class SqliteJournal:
         now: datetime,
         owner: str,
         *,
-        lane: str | None = None,  # noqa: ARG002 - see the port: nothing tells the journal a delivery's lane yet
+        lane: Lane | None = None,  # noqa: ARG002 - being built
     ) -> Sequence[Claimed]:
         return await self._write(lambda session: outbox.claim(session, endpoint, limit, now, owner))
 
@@ -180,6 +198,10 @@ class SqliteJournal:
 
     async def message(self, message_id: str) -> Message | None:
         return await self._read(lambda session: stages.message(session, message_id))
+
+    async def piece(self, message_id: str, start: int, length: int) -> bytes:
+        message = await self.message(message_id)
+        return message.body[start : start + length] if message else b""
 
     async def delivery(self, delivery_id: str) -> Delivery | None:
         return await self._read(lambda session: archive.delivery(session, delivery_id))

@@ -20,14 +20,13 @@ def claim(session: Session, endpoint: str, limit: int, now: datetime, owner: str
     session.count_all("delivery", ((row[3], row[6]) for row in rows), -1)
     session.count_all("delivery", ((row[3], "sending") for row in rows))
     claimed: list[Claimed] = []
-    for _, id, where, subscription, created_at, attempts, _, uncertain, digest, sealed in rows:
+    for _, id, where, subscription, created_at, attempts, _, uncertain, _, sealed in rows:
         claimed.append(
             Claimed(
                 delivery=open_delivery(session.keyring, id, where, subscription, sealed),
                 created_at=moment(created_at),
                 attempt=attempts + 1,
                 unknown=bool(uncertain),
-                known_digest="" if uncertain or not digest else digest,
             )
         )
     return claimed

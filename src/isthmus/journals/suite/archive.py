@@ -198,3 +198,10 @@ class TestArchive:
         assert list(await journal.tallies()) == []
         assert list(await journal.owners()) == []
         assert list(await journal.positions()) == []
+
+    async def test_a_piece_of_a_large_message_is_read_alone(self, journal: Journal) -> None:
+        one = message("A1", body=bytes(range(256)) * (3 << 12) + b"end")
+        await received(journal, one)
+        for start, length in ((0, 5), (1_048_570, 12), (0, len(one.body)), (len(one.body) - 3, 99), (len(one.body), 1), (7, 0)):
+            assert await journal.piece(one.id, start, length) == one.body[start : start + length]
+        assert await journal.piece("nobody knows", 0, 9) == b""

@@ -14,6 +14,7 @@ from isthmus.core.delivery import Delivery
 from isthmus.core.event import Envelope
 from isthmus.core.lookup import Answer
 from isthmus.core.outcome import Receipt
+from isthmus.core.policy import LANES, Lane
 from isthmus.journals.memory import MemoryJournal
 from isthmus.journals.port import Arrival, DeliveryState, Journal, Planned, Query, Settlement, Story, Translated
 from isthmus.journals.suite.samples import (
@@ -35,12 +36,12 @@ from isthmus.journals.suite.samples import (
     unknown,
 )  # fmt: skip
 
-STEPS = 250
+STEPS = 300
 OWNERS = ("node-1", "node-2")
 TYPES = {BILL: frozenset((DISCHARGED,)), NOTIFY: frozenset((DISCHARGED, RESULTED))}
 ARRIVED: tuple[Literal["received", "invalid", "refused"], ...] = ("received", "invalid", "refused")
 TRANSLATED: tuple[Literal["translated", "invalid", "failed"], ...] = ("translated", "invalid", "failed")
-TARGETS = {BILL: ODOO, NOTIFY: PORTAL}
+TARGETS = {BILL: (ODOO,), NOTIFY: (PORTAL, ODOO)}
 
 
 @pytest.mark.asyncio
@@ -79,7 +80,7 @@ class Walk:
     async def step(self) -> None:
         self.clock += self.random.randint(1, 30)
         acts = (self.receive, self.translate, self.plan, self.plan, self.claim, self.claim, self.settle, self.settle, self.settle)
-        rare = (self.release, self.people, self.people, self.reprocess, self.reprocess, self.stop, self.prune, self.receipt)
+        rare = (self.release, self.people, self.people, self.reprocess, self.reprocess, self.stop, self.prune, self.receipt, self.enrol)
         await self.random.choice(self.random.choices((acts, rare), (4, 1))[0])()
 
     async def receive(self) -> None:
@@ -101,8 +102,8 @@ class Walk:
         )
 
     async def translate(self) -> None:
-        limit = self.random.randint(1, 8)
-        mine, model = [await journal.untranslated(limit) for journal in self.both]
+        limit, interfaces = self.random.randint(1, 8), self.random.choice((None, None, frozenset((ADT,)), frozenset((ADT, LAB))))
+        mine, model = [await journal.untranslated(limit, interfaces) for journal in self.both]
         assert list(mine) == list(model)
         results = [self._meaning(one.id, one.control_id) for one in mine]
         for journal in self.both:
@@ -123,8 +124,14 @@ class Walk:
         mine, model = [await journal.upcoming(name, limit) for journal in self.both]
         assert [structs.replace(one, seq=0) for one in mine] == [structs.replace(one, seq=0) for one in model]
         results = [self._plan(name, one) for one in mine]
+        stale = self.random.random() < 0.1
+        kept: list[bool] = []
         for journal, seen in zip(self.both, (mine, model), strict=True):
-            await journal.planned(name, seen[-1].seq if seen else 0, results, self.now)
+            places = {one.subscription: one.cursor for one in await journal.positions()}
+            after = self.random.choice((None, places[name])) if not stale else places[name] - 1
+            kept.append(await journal.planned(name, seen[-1].seq if seen else 0, results, self.now, after=after))
+        assert kept == [not stale] * 2
+        await self._compare_positions()
 
     def _plan(self, subscription: str, event: Envelope) -> Planned:
         made = tuple(self._delivery(subscription, event, n) for n in range(self.random.randint(0, 2)))
@@ -135,14 +142,20 @@ class Walk:
         line = self.random.choice(("", "patient/1", "patient/2", "patient/3"))
         body = bytes([self.random.randint(65, 67)])
         made = delivery(
-            event, f"{event.id[:1]}-{n}", ordering_key=line, body=body, endpoint=TARGETS[subscription], subscription=subscription
+            event,
+            f"{event.id[:1]}-{n}",
+            ordering_key=line,
+            body=body,
+            endpoint=self.random.choice(TARGETS[subscription]),
+            subscription=subscription,
         )
         return structs.replace(made, causation_id=event.id, correlation_id=event.correlation_id)
 
     async def claim(self) -> None:
         endpoint, limit, owner = self.random.choice((ODOO, PORTAL)), self.random.randint(1, 6), self.random.choice(OWNERS)
         assert len({str(await journal.next_due(endpoint)) for journal in self.both}) == 1
-        mine, model = [await journal.claim(endpoint, limit, self.now, owner) for journal in self.both]
+        lane: Lane | None = self.random.choice((None, None, *LANES))
+        mine, model = [await journal.claim(endpoint, limit, self.now, owner, lane=lane) for journal in self.both]
         assert list(mine) == list(model)
         self.claims += [(one.delivery.id, owner) for one in mine]
 
@@ -158,7 +171,7 @@ class Walk:
         later = at(self.clock + self.random.randint(0, 60))
         return self.random.choices(
             (
-                delivered(id, ended=self.now, digest=self.random.choice(("", "d1", "d2"))),
+                delivered(id, ended=self.now),
                 retried(id, not_before=self.random.choice((None, later)), ended=self.now),
                 unknown(id, not_before=self.random.choice((None, later)), ended=self.now),
                 dead(id, ended=self.now),
@@ -207,6 +220,11 @@ class Walk:
         assert structs.replace(mine, bytes_freed=0) == structs.replace(model, bytes_freed=0)
         self.reached |= {"pruned"} if mine.messages else set()
 
+    async def enrol(self) -> None:
+        name, lane = self.random.choice(list(TYPES)), self.random.choice(LANES)
+        for journal in self.both:
+            await journal.enrol(name, TYPES[name], lane=lane)
+
     async def receipt(self) -> None:
         key, endpoint = f"{self.random.choice('0123456789abcdef')}-0", self.random.choice((ODOO, PORTAL))
         mine, model = [await journal.receipt(key, endpoint, Receipt("application", "AA", "17"), self.now) for journal in self.both]
@@ -219,8 +237,7 @@ class Walk:
         for state in get_args(DeliveryState):
             mine, model = [await journal.deliveries(state=state, limit=10_000) for journal in self.both]
             assert [structs.replace(one, seq=0) for one in mine] == [structs.replace(one, seq=0) for one in model]
-        places = [[structs.replace(one, cursor=0) for one in await journal.positions()] for journal in self.both]
-        assert places[0] == places[1]
+        await self._compare_positions()
         assert list(await self.both[0].owners()) == list(await self.both[1].owners())
         assert await self.both[0].backlog() == await self.both[1].backlog()
         for query in (
@@ -234,6 +251,10 @@ class Walk:
         for one in self.messages:
             told = [_unnumbered(await journal.story(one)) for journal in self.both]
             assert told[0] == told[1]
+
+    async def _compare_positions(self) -> None:
+        places = [[structs.replace(one, cursor=0) for one in await journal.positions()] for journal in self.both]
+        assert places[0] == places[1]
 
 
 def _unnumbered(story: Story | None) -> Story:

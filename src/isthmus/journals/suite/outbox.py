@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import pytest
 from msgspec import structs
 
+from isthmus.core.delivery import Delivery
 from isthmus.core.failure import Bug
 from isthmus.core.outcome import Receipt
-from isthmus.journals.port import Journal, Planned
+from isthmus.core.policy import Lane
+from isthmus.journals.port import MOST_BYTES, Journal, Planned
 from isthmus.journals.suite.fixtures import MakeJournal
 from isthmus.journals.suite.samples import (
     BILL,
+    DISCHARGED,
     ME,
     ODOO,
     PORTAL,
@@ -197,42 +201,45 @@ class TestOutbox:
             await journal.settle([delivered(mine.id), delivered("nobody knows")], ME)
         assert (await stored(journal, mine.id)).state == "sending"
 
-    async def test_the_digest_that_an_endpoint_confirmed_is_told_with_the_next_claim_of_its_key(self, journal: Journal) -> None:
-        (first,) = await due(journal, "inv-1")
-        assert (await claim(journal))[0].known_digest == ""
-        await journal.settle([delivered(first.id, digest="d1")], ME)
-        await _same_key(journal, "inv-1", "again")
-        (again,) = await claim(journal)
-        assert again.known_digest == "d1"
-        await journal.settle([delivered(again.delivery.id, digest="d2")], ME)
-        await _same_key(journal, "inv-1", "once more")
-        await due(journal, "inv-2", now=at(1))
-        assert [one.known_digest for one in await claim(journal, now=at(1))] == ["d2", ""]
+    async def test_the_safety_lane_is_handed_out_first_then_normal_then_bulk(self, journal: Journal) -> None:
+        await _in_lane(journal, "bulk", *(f"b{n}" for n in range(5)))
+        await _in_lane(journal, "normal", "n0", "n1", now=at(1))
+        await _in_lane(journal, "safety", "s0", now=at(2))
+        taken = await claim(journal, limit=4, now=at(9))
+        assert [(one.delivery.key, one.lane) for one in taken] == [("s0", "safety"), ("n0", "normal"), ("n1", "normal"), ("b0", "bulk")]
+        await _in_lane(journal, "safety", "s1", now=at(10))
+        assert await keys(journal, now=at(10)) == ["s1", "b1", "b2", "b3", "b4"]
 
-    async def test_after_an_unknown_outcome_no_digest_is_known(self, journal: Journal) -> None:
-        (first,) = await due(journal, "inv-1")
-        await claim(journal)
-        await journal.settle([delivered(first.id, digest="d1")], ME)
-        second = await _same_key(journal, "inv-1", "again")
-        await claim(journal)
-        await journal.settle([unknown(second)], ME)
-        (checked,) = await claim(journal)
-        assert (checked.unknown, checked.known_digest) == (True, "")
-        await journal.settle([retried(second, not_before=None)], ME)
-        (once_more,) = await claim(journal)
-        assert (once_more.unknown, once_more.known_digest) == (False, "")
+    async def test_one_lane_can_be_asked_for_alone(self, journal: Journal) -> None:
+        await _in_lane(journal, "bulk", "b0")
+        await _in_lane(journal, "safety", "s0", "s1")
+        assert [one.delivery.key for one in await journal.claim(ODOO, 9, START, ME, lane="safety")] == ["s0", "s1"]
+        assert await journal.claim(ODOO, 9, START, ME, lane="normal") == []
+        assert await keys(journal) == ["b0"]
 
-    async def test_of_two_outcomes_of_one_key_in_one_call_the_last_word_counts(self, journal: Journal) -> None:
-        (first,) = await due(journal, "inv-1")
-        second = await _same_key(journal, "inv-1", "again")
-        await claim(journal)
-        await journal.settle([unknown(first.id), delivered(second, digest="d2")], ME)
-        await _same_key(journal, "inv-1", "third")
-        third = (await claim(journal))[-1]
-        assert third.known_digest == "d2"
-        await journal.settle([delivered(first.id, digest="d1"), unknown(third.delivery.id)], ME)
-        await _same_key(journal, "inv-1", "fourth")
-        assert {one.known_digest for one in await claim(journal)} == {""}
+    async def test_a_lane_does_not_overtake_within_an_ordering_key(self, journal: Journal) -> None:
+        (first,) = await _in_lane(journal, "bulk", "b0", line="patient/1")
+        await _in_lane(journal, "safety", "s0", line="patient/1", now=at(1))
+        assert await keys(journal, now=at(9)) == ["b0"]
+        await journal.settle([delivered(first.id)], ME)
+        (taken,) = await claim(journal, now=at(9))
+        assert (taken.delivery.key, taken.lane) == ("s0", "safety")
+
+    async def test_a_subscription_that_changes_its_lane_plans_into_the_new_one(self, journal: Journal) -> None:
+        await _in_lane(journal, "bulk", "b0")
+        await journal.enrol("odoo.bulk", frozenset((DISCHARGED,)), lane="safety")
+        cause = await event(journal, "later")
+        made = delivery(cause, "s0", subscription="odoo.bulk")
+        await journal.planned("odoo.bulk", cause.seq, [Planned(event_id=cause.id, deliveries=(made,))], at(5))
+        assert [(one.delivery.key, one.lane) for one in await claim(journal, now=at(9))] == [("s0", "safety"), ("b0", "bulk")]
+
+    async def test_a_claim_holds_a_bounded_amount_of_bodies_but_never_none(self, journal: Journal) -> None:
+        await due(journal, *(f"k{n}" for n in range(4)), size=MOST_BYTES // 2 - 1)
+        assert await keys(journal) == ["k0", "k1"]
+        (huge,) = await due(journal, "huge", size=MOST_BYTES + 1, now=at(-1))
+        assert await keys(journal) == ["huge"]
+        assert await journal.delivery(huge.id) == huge
+        assert await keys(journal) == ["k2", "k3"]
 
     async def test_a_receipt_that_comes_later_joins_the_newest_delivery_of_its_key(self, journal: Journal) -> None:
         (first,) = await due(journal, "order-1")
@@ -254,6 +261,13 @@ class TestOutbox:
         await journal.settle([delivered(one.delivery.id) for one in taken], ME)
         assert await journal.next_due(ODOO) is None
         assert list(await journal.owners()) == []
+
+
+async def _in_lane(journal: Journal, lane: Lane, *keys: str, line: str = "", now: datetime = START) -> list[Delivery]:
+    """Deliveries of a subscription in that lane."""
+    subscription = f"odoo.{lane}"
+    await journal.enrol(subscription, frozenset((DISCHARGED,)), lane=lane)
+    return await due(journal, *keys, line=line, subscription=subscription, now=now, lane=lane)
 
 
 async def _same_key(journal: Journal, key: str, body: str) -> str:

@@ -11,6 +11,7 @@ from isthmus.core.event import Envelope
 from isthmus.core.ids import derive_id
 from isthmus.core.message import Message
 from isthmus.core.outcome import Delivered, Outcome, Receipt, Reject, Retry, Unknown
+from isthmus.core.policy import Lane
 from isthmus.journals.port import Arrival, Claimed, Identifier, Journal, Planned, Settlement, StoredDelivery, Translated
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -86,12 +87,20 @@ async def event(journal: Journal, control_id: str, *, type: str = DISCHARGED, no
 
 
 async def due(
-    journal: Journal, *keys: str, line: str = "", endpoint: str = ODOO, subscription: str = BILL, now: datetime = START
+    journal: Journal,
+    *keys: str,
+    line: str = "",
+    endpoint: str = ODOO,
+    subscription: str = BILL,
+    now: datetime = START,
+    lane: Lane = "normal",
+    size: int = 0,
 ) -> list[Delivery]:
-    """One message, one event, and deliveries of these keys; ``line`` is their ordering key."""
-    await journal.enrol(subscription, frozenset((DISCHARGED,)))
+    """One message, one event, and deliveries of these keys; ``line`` is their ordering key, ``size`` the bytes of each body."""
+    await journal.enrol(subscription, frozenset((DISCHARGED,)), lane=lane)
     cause = await event(journal, f"{subscription} {' '.join(keys)}", now=now)
-    made = [delivery(cause, key, ordering_key=line, endpoint=endpoint, subscription=subscription) for key in keys]
+    body = b"x" * size
+    made = [delivery(cause, key, ordering_key=line, endpoint=endpoint, subscription=subscription, body=body) for key in keys]
     await journal.planned(subscription, cause.seq, [Planned(event_id=cause.id, deliveries=tuple(made))], now)
     return made
 
@@ -105,9 +114,9 @@ async def keys(journal: Journal, *, limit: int = 100, now: datetime = START, own
     return [one.delivery.key for one in await claim(journal, limit=limit, now=now, owner=owner, endpoint=endpoint)]
 
 
-def delivered(id: str, *, ended: datetime = START, digest: str = "", receipts: tuple[Receipt, ...] = ()) -> Settlement:
+def delivered(id: str, *, ended: datetime = START, receipts: tuple[Receipt, ...] = ()) -> Settlement:
     receipts = receipts or (Receipt("transport", "200"),)
-    return _settled(id, Delivered(receipts=receipts, digest=digest), "delivered", ended)
+    return _settled(id, Delivered(receipts=receipts), "delivered", ended)
 
 
 def retried(id: str, *, not_before: datetime | None, ended: datetime = START) -> Settlement:

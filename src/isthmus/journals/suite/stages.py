@@ -10,12 +10,13 @@ from msgspec import structs
 from isthmus.core.contract import Violation
 from isthmus.core.failure import Bug
 from isthmus.core.lookup import Answer
-from isthmus.journals.port import Arrival, Journal, Planned, Query, Translated
+from isthmus.journals.port import MOST_BYTES, Arrival, Journal, Planned, Query, Translated
 from isthmus.journals.suite.fixtures import MakeJournal
 from isthmus.journals.suite.samples import (
     ADT,
     BILL,
     DISCHARGED,
+    LAB,
     NOTIFY,
     PORTAL,
     RESULTED,
@@ -44,6 +45,49 @@ class TestStages:
         await received(journal, *many[5:])
         assert list(await journal.untranslated(100)) == many
         assert list(await journal.untranslated(3)) == many[:3]
+
+    async def test_untranslated_of_some_interfaces_only(self, journal: Journal) -> None:
+        here, there = [message(f"A{n}") for n in range(4)], [message(f"L{n}", interface=LAB) for n in range(4)]
+        await received(journal, *(one for pair in zip(here, there, strict=True) for one in pair))
+        assert list(await journal.untranslated(3, frozenset((LAB,)))) == there[:3]
+        assert list(await journal.untranslated(9, frozenset((ADT, LAB, "none such")))) == list(await journal.untranslated(9))
+        assert list(await journal.untranslated(9, frozenset())) == []
+
+    async def test_untranslated_holds_a_bounded_amount_of_bodies_but_never_none(self, journal: Journal) -> None:
+        big = [message(f"A{n}", body=b"%d" % n * (MOST_BYTES // 2 - 1)) for n in range(3)]
+        huge = message("huge", body=b"h" * (MOST_BYTES + 1))
+        for one in (*big, huge):
+            await received(journal, one)
+        for expected in (big[:2], big[2:], [huge]):
+            taken = list(await journal.untranslated(100))
+            assert taken == expected
+            await journal.translated([Translated(message_id=one.id) for one in taken], START)
+        assert await journal.message(huge.id) == huge
+
+    async def test_upcoming_holds_a_bounded_amount_of_bodies_but_never_none(self, journal: Journal) -> None:
+        one = message("A1")
+        await received(journal, one)
+        sizes = (MOST_BYTES // 2 - 1, MOST_BYTES // 2 - 1, MOST_BYTES + 1)
+        made = tuple(envelope(one, f"k{n}", body=b"x" * size) for n, size in enumerate(sizes))
+        await journal.translated([Translated(message_id=one.id, events=made)], START)
+        await journal.enrol(BILL, ONLY)
+        for keys in (["k0", "k1"], ["k2"], []):
+            taken = await journal.upcoming(BILL, 100)
+            assert [kept.key for kept in taken] == keys
+            if taken:
+                await journal.planned(BILL, taken[-1].seq, [], START)
+
+    async def test_of_two_nodes_that_read_the_same_events_one_plans_them(self, journal: Journal) -> None:
+        await journal.enrol(BILL, ONLY)
+        first, second = await event(journal, "A1"), await event(journal, "A2")
+        mine = [Planned(event_id=first.id, deliveries=(delivery(first, "k1"),), answers=(Answer("l1", "odoo", "price", b"1"),))]
+        theirs = [structs.replace(mine[0], answers=(Answer("l1", "odoo", "price", b"2"),)), Planned(event_id=second.id)]
+        assert await journal.planned(BILL, first.seq, mine, START, after=0)
+        assert not await journal.planned(BILL, second.seq, theirs, at(1), after=0)
+        assert await journal.answers(first.id, BILL) == mine[0].answers
+        (position,) = await journal.positions()
+        assert (position.cursor, position.waiting) == (first.seq, 1)
+        assert await journal.planned(BILL, second.seq, theirs[1:], at(2), after=first.seq)
 
     async def test_translated_messages_wait_no_longer(self, journal: Journal) -> None:
         first, second = message("A1"), message("A2")
