@@ -18,17 +18,27 @@ from isthmus.journals.rules import REDELIVERABLE, Act, same_event
 
 async def redeliver(session: Session, delivery_ids: Sequence[str], act: Act) -> list[str]:
     await session.run("with_pruner")
-    again = [row for row in await _locked(session, delivery_ids) if row["state"] in REDELIVERABLE and row["kept"]]
+    again = [row for row in await _locked(session, delivery_ids) if row["state"] in REDELIVERABLE and row["size"] is not None]
     if again:
         seqs = [row["seq"] for row in again]
         lines = {row["seq"]: session.seals.line(session.seals.ordering_key(row)) for row in again}
         await session.run("finish", seqs)
         await session.run("not_ended", seqs)
         rows = [
-            (row["seq"], row["message"], row["endpoint"], row["subscription"], lines[row["seq"]], row["rank"], row["attempts"])
+            (
+                row["seq"],
+                row["message"],
+                row["endpoint"],
+                row["subscription"],
+                lines[row["seq"]],
+                row["rank"],
+                row["lane"],
+                row["size"],
+                row["attempts"],
+            )
             for row in again
         ]
-        await session.run("due_again", *columns(rows, 7), act.at)
+        await session.run("due_again", *columns(rows, 9), act.at)
         await lead(session, ((row["endpoint"], lines[row["seq"]]) for row in again))
         history = History(session.seals)
         for row in again:
@@ -121,6 +131,7 @@ async def _mean(session: Session, history: History, message: int, result: Transl
     old = {row["id"]: (row, session.seals.envelope(row)) for row in await session.rows("events_of", message)}
     new = {one.id: one for one in result.events}
     gone = [row for event_id, (row, kept) in old.items() if event_id not in new or not same_event(new[event_id], kept)]
+    await session.run("pass_superseded", [row["seq"] for row in gone])
     await session.run("supersede_events", [row["seq"] for row in gone])
     for row in gone:
         history.move("event", row["type"], "kept", "superseded")

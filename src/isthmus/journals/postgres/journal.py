@@ -90,9 +90,9 @@ class PostgresJournal:
         async with self._store.session() as session:
             return {row["name"]: row["count"] for row in await session.rows("backlog")}
 
-    async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:  # noqa: ARG002 - being built
+    async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:
         async with self._store.session() as session:
-            return await stages.untranslated(session, limit)
+            return await stages.untranslated(session, limit, interfaces)
 
     async def translated(self, results: Sequence[Translated], now: datetime) -> None:
         if results:
@@ -103,10 +103,10 @@ class PostgresJournal:
         subscription: str,
         types: frozenset[str],
         *,
-        lane: Lane = "normal",  # noqa: ARG002 - being built
+        lane: Lane = "normal",
         start: Literal["now", "beginning"] = "beginning",
     ) -> Position:
-        return await self._store.transact(lambda session: stages.enrol(session, subscription, types, start))
+        return await self._store.transact(lambda session: stages.enrol(session, subscription, types, lane, start))
 
     async def upcoming(self, subscription: str, limit: int) -> Sequence[Envelope]:
         async with self._store.session() as session:
@@ -119,10 +119,9 @@ class PostgresJournal:
         results: Sequence[Planned],
         now: datetime,
         *,
-        after: int | None = None,  # noqa: ARG002 - being built
+        after: int | None = None,
     ) -> bool:
-        await self._store.transact(lambda session: stages.planned(session, subscription, cursor, results, now))
-        return True
+        return await self._store.transact(lambda session: stages.planned(session, subscription, cursor, results, now, after=after))
 
     async def stop(self, subscription: str, reason: str, detail: str, now: datetime) -> None:  # noqa: ARG002 - nothing shows when
         await self._store.transact(lambda session: stages.set_stopped(session, subscription, reason, detail))
@@ -143,7 +142,7 @@ class PostgresJournal:
         now: datetime,
         owner: str,
         *,
-        lane: Lane | None = None,  # noqa: ARG002 - being built
+        lane: Lane | None = None,
     ) -> Sequence[Claimed]:
         if self._in_doubt:
             doubtful = tuple(self._in_doubt)
@@ -152,7 +151,7 @@ class PostgresJournal:
         call = uuid4()
         try:
             async with self._store.session() as session:
-                return await outbox.claim(session, endpoint, limit, now, owner=owner, call=call)
+                return await outbox.claim(session, endpoint, limit, now, owner=owner, call=call, lane=lane)
         except BaseException:
             self._in_doubt.add(call)
             raise

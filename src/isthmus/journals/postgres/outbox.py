@@ -7,8 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from isthmus.core.failure import Bug
-from isthmus.core.outcome import Delivered, Receipt, Unknown
-from isthmus.journals.port import Claimed, Settlement
+from isthmus.core.outcome import Receipt
+from isthmus.core.policy import LANES, Lane
+from isthmus.journals.port import MOST_BYTES, Claimed, Settlement
 from isthmus.journals.postgres.history import History, plain
 from isthmus.journals.postgres.rows import Row, Seals, columns
 from isthmus.journals.postgres.stages import lock_endpoints
@@ -16,21 +17,25 @@ from isthmus.journals.postgres.store import Session
 from isthmus.journals.rules import attempt_code, attempt_tag, receipts_of
 
 
-async def claim(session: Session, endpoint: str, limit: int, now: datetime, *, owner: str, call: UUID) -> list[Claimed]:
+async def claim(session: Session, endpoint: str, limit: int, now: datetime, *, owner: str, call: UUID, lane: Lane | None) -> list[Claimed]:
     """One statement. Nothing waits for anything: what another courier is taking is skipped."""
+    lanes = list(range(len(LANES))) if lane is None else [LANES.index(lane)]
     claimed: list[Claimed] = []
+    room = MOST_BYTES
     while len(claimed) < limit:
-        rows = await session.rows("claim", endpoint, now, limit - len(claimed), owner, call)
+        rows = await session.rows("claim", endpoint, now, limit - len(claimed), owner, call, lanes, room, not claimed)
         taken = [row for row in rows if row["attempt"] is not None]
         claimed += [
             Claimed(
                 delivery=session.seals.delivery(row),
                 created_at=row["created_at"],
+                lane=LANES[row["lane"]],
                 attempt=row["attempt"],
                 unknown=row["unknown"],
             )
             for row in taken
         ]
+        room -= sum(row["size"] for row in taken)
         if len(taken) == len(rows):
             break  # otherwise another courier was quicker with some, and there may be more
     return claimed
@@ -93,8 +98,6 @@ class _Ending:
         self._gone: list[Row] = []
         self._superseded: list[Row] = []
         self._back: list[tuple[object, ...]] = []
-        self._digests: dict[tuple[str, bytes], str] = {}
-        """By endpoint and key; empty: forget what was known."""
         self._successors: dict[str, str] = {}
 
     async def look_up_successors(self, session: Session, rows: Iterable[Row]) -> None:
@@ -105,16 +108,12 @@ class _Ending:
     def settle(self, row: Row, one: Settlement) -> None:
         outcome, at = one.outcome, one.ended_at
         code, detail = attempt_code(outcome)
-        message, seq, delivery_id, key = row["message"], row["seq"], row["id"], (row["endpoint"], row["key"])
+        message, seq, delivery_id = row["message"], row["seq"], row["id"]
         self._history.count("attempt", row["endpoint"], attempt_tag(outcome))
         seconds = (at - one.started_at).total_seconds()
         self._history.step(message, seq, delivery_id, at, "attempt", code=code, detail=detail, seconds=seconds)
         for found in receipts_of(outcome):
             self._history.receipt(row, found, at)
-        if isinstance(outcome, Delivered) and outcome.digest:
-            self._digests[key] = outcome.digest
-        elif isinstance(outcome, Unknown):
-            self._digests[key] = ""
         if row["replaced"] and one.state != "unknown":
             self._superseded.append(row)
             self._history.move("delivery", row["subscription"], "sending", "superseded")
@@ -138,7 +137,6 @@ class _Ending:
     def lost(self, row: Row, owner: str, now: datetime) -> None:
         """Its owner is gone and nobody knows how far it came: to be checked at once."""
         self._back.append((row["seq"], "unknown", row["attempt"], now, None, "owner-gone"))
-        self._digests[row["endpoint"], row["key"]] = ""
         self._history.count("attempt", row["endpoint"], "lost")
         self._history.move("delivery", row["subscription"], "sending", "unknown")
         self._history.step(row["message"], row["seq"], row["id"], now, "unknown", code="owner-gone", by=owner)
@@ -154,10 +152,4 @@ class _Ending:
             await session.run("end", *columns([(row["seq"], "superseded", "") for row in self._superseded], 3))
         if self._back:
             await session.run("put_back", *columns(self._back, 6))
-        digests = [(*key, digest) for key, digest in self._digests.items() if digest]
-        if digests:
-            await session.run("hold", *columns(digests, 3))
-        unknown = [key for key, digest in self._digests.items() if not digest]
-        if unknown:
-            await session.run("forget_held", *columns(unknown, 2))
         await self._history.keep(session)

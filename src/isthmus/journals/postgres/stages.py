@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Literal
 from zlib import crc32
@@ -11,14 +12,19 @@ from isthmus.core.delivery import Delivery
 from isthmus.core.event import Envelope
 from isthmus.core.failure import Bug
 from isthmus.core.message import Message
-from isthmus.journals.port import Planned, Position, Translated
+from isthmus.core.policy import LANES, Lane
+from isthmus.journals.port import MOST_BYTES, Planned, Position, Translated
 from isthmus.journals.postgres.history import History
 from isthmus.journals.postgres.rows import Row, columns
 from isthmus.journals.postgres.store import Session
 
 
-async def untranslated(session: Session, limit: int) -> list[Message]:
-    return [session.seals.message(row) for row in await session.rows("untranslated", limit)]
+async def untranslated(session: Session, limit: int, interfaces: AbstractSet[str] | None) -> list[Message]:
+    if interfaces is None:
+        rows = await session.rows("untranslated", limit, MOST_BYTES)
+    else:
+        rows = await session.rows("untranslated_of", limit, MOST_BYTES, sorted(interfaces))
+    return [session.seals.message(row) for row in rows]
 
 
 async def translated(session: Session, results: Sequence[Translated], now: datetime) -> None:
@@ -61,18 +67,22 @@ async def keep_events(session: Session, history: History, events: Iterable[tuple
             one.version,
             one.correlation_id,
             one.causation_id,
+            len(one.body),
             session.seals.pair("event", one.id, one.key, one.ordering_key),
             session.seals.body("event", one.id, one.body),
         )
         for message, one in events
     ]
     if rows:
-        for row in await session.rows("keep_events", *columns(rows, 8), now, fed):
+        for row in await session.rows("keep_events", *columns(rows, 9), now, fed):
             history.count("event", row["type"], "kept", row["count"])
 
 
-async def enrol(session: Session, subscription: str, types: frozenset[str], start: Literal["now", "beginning"]) -> Position:
-    await session.run("enrol", subscription, sorted(types), start == "now")
+async def enrol(session: Session, subscription: str, types: frozenset[str], lane: Lane, start: Literal["now", "beginning"]) -> Position:
+    await session.run("order_events")
+    if await session.value("enrol", subscription, sorted(types), LANES.index(lane), start == "now") is not None:
+        await session.run("recount", subscription)
+    await session.run("set_lane", subscription, LANES.index(lane))
     return (await positions(session, subscription))[0]
 
 
@@ -94,13 +104,19 @@ async def upcoming(session: Session, subscription: str, limit: int) -> list[Enve
     if not rows:
         raise _not_enrolled(subscription)
     types, cursor, stopped = rows[0]
-    return [] if stopped else [session.seals.envelope(row) for row in await session.rows("upcoming", types, cursor, limit)]
+    return [] if stopped else [session.seals.envelope(row) for row in await session.rows("upcoming", types, cursor, limit, MOST_BYTES)]
 
 
-async def planned(session: Session, subscription: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
+async def planned(
+    session: Session, subscription: str, cursor: int, results: Sequence[Planned], now: datetime, *, after: int | None
+) -> bool:
     await lock_endpoints(session, (one.endpoint for result in results for one in result.deliveries))
-    if await session.value("move_cursor", subscription, cursor) is None:
+    stands = await session.value("stand", subscription)
+    if stands is None:
         raise _not_enrolled(subscription)
+    if after not in (None, stands):
+        return False
+    await session.run("move_cursor", subscription, cursor)
     if results:
         events = await events_by_id(session, [one.event_id for one in results])
         history = History(session.seals)
@@ -111,6 +127,7 @@ async def planned(session: Session, subscription: str, cursor: int, results: Seq
         await keep_deliveries(session, history, subscription, rows, now)
         await keep_answers(session, subscription, results, events)
         await history.keep(session)
+    return True
 
 
 async def events_by_id(session: Session, ids: Sequence[str]) -> dict[str, Row]:
@@ -140,6 +157,7 @@ async def keep_deliveries(
             one.causation_id,
             one.supersedes,
             rank,
+            len(one.body),
             session.seals.key(one.key),
             session.seals.line(one.ordering_key),
             session.seals.pair("delivery", one.id, one.key, one.ordering_key),
@@ -148,7 +166,7 @@ async def keep_deliveries(
         for message, one, rank in deliveries
     ]
     if rows:
-        for row in await session.rows("keep_deliveries", *columns(rows, 14), now):
+        for row in await session.rows("keep_deliveries", *columns(rows, 15), now):
             history.count("delivery", row["subscription"], "due", row["count"])
 
 

@@ -72,6 +72,7 @@ CREATE TABLE event (
     created_at timestamptz NOT NULL,
     fed boolean NOT NULL,                  -- subscriptions see it; not so what a reprocess made, and what is pruned
     head bytea NOT NULL,                   -- sealed: key, ordering key
+    size integer NOT NULL,                 -- bytes of the body
     shelf integer NOT NULL,
     UNIQUE (id, superseded)
 );
@@ -91,6 +92,7 @@ CREATE TABLE delivery (
     supersedes text NOT NULL,
     created_at timestamptz NOT NULL,
     rank bigint NOT NULL,  -- place among those of its ordering key: its own seq, or the rank of the one that it supersedes
+    lane smallint NOT NULL,
     key bytea NOT NULL,    -- token
     head bytea NOT NULL,   -- sealed: key, ordering key
     shelf integer NOT NULL
@@ -153,9 +155,11 @@ INSERT INTO shelf (number) VALUES (1);
 
 CREATE TABLE untranslated (
     seq bigint PRIMARY KEY,
-    interface text NOT NULL
+    interface text NOT NULL,
+    size integer NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
         autovacuum_analyze_scale_factor = 0.5, autovacuum_analyze_threshold = 10000);
+CREATE INDEX untranslated_interface ON untranslated (interface, seq);
 
 -- Every delivery that is not finished. The row of a delivery that goes well is written once and deleted once.
 CREATE TABLE due (
@@ -166,16 +170,17 @@ CREATE TABLE due (
     line bytea NOT NULL,          -- token of the ordering key; empty: no order
     rank bigint NOT NULL,
     lead boolean NOT NULL,        -- first of its line, or in no line: only such a one may be sent
+    lane smallint NOT NULL,       -- 0 safety, 1 normal, 2 bulk
+    size integer NOT NULL,        -- bytes of the body
     state text NOT NULL,          -- due, unknown, dead
     attempts integer NOT NULL,
     ready_at timestamptz NOT NULL,
-    claimable_at timestamptz NOT NULL,  -- ready_at for a lead that is due or unknown, else infinity
     not_before timestamptz,
     reason text NOT NULL,
     replaced boolean NOT NULL     -- superseded while in the courier's hands; takes effect when its outcome is known
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
         autovacuum_analyze_scale_factor = 0.5, autovacuum_analyze_threshold = 10000);
-CREATE INDEX due_claim ON due (endpoint, claimable_at, seq);
+CREATE INDEX due_claim ON due (endpoint, lane, ready_at, seq) WHERE lead AND state <> 'dead';
 -- The database itself holds that no two of a line may be sent at once.
 CREATE UNIQUE INDEX due_lead ON due (endpoint, line) WHERE lead AND line <> '';
 CREATE INDEX due_waiting ON due (endpoint, line, rank, seq) WHERE NOT lead;
@@ -190,18 +195,12 @@ CREATE TABLE sending (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
         autovacuum_analyze_scale_factor = 0.5, autovacuum_analyze_threshold = 10000);
 
--- What an endpoint last confirmed to hold under a delivery's key.
-CREATE TABLE held (
-    endpoint text NOT NULL,
-    key bytea NOT NULL,
-    digest text NOT NULL,
-    PRIMARY KEY (endpoint, key)
-) WITH (fillfactor = 80);
-
 CREATE TABLE subscription (
     name text PRIMARY KEY,
     types text[] NOT NULL,
+    lane smallint NOT NULL,
     cursor bigint NOT NULL,
+    passed bigint NOT NULL DEFAULT 0,  -- of what its types' feeds count: all that does not wait for it
     stopped text NOT NULL DEFAULT '',
     detail bytea                  -- sealed
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
@@ -216,6 +215,12 @@ CREATE TABLE tally (
     shard smallint NOT NULL,
     count bigint NOT NULL,
     PRIMARY KEY (noun, name, state, shard)
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+-- Events that subscriptions could see, ever, by type. What waits for a subscription is this less what it has passed.
+CREATE TABLE feed (
+    type text PRIMARY KEY,
+    count bigint NOT NULL
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- How far the pruner has come, and what it had to leave behind because it was not finished.
@@ -239,7 +244,7 @@ LEFT JOIN trouble t ON t.seq = m.seq;
 CREATE VIEW delivery_now AS
 SELECT
     d.seq, d.id, d.message, d.endpoint, d.subscription, d.operation, d.content_type, d.correlation_id, d.causation_id, d.supersedes,
-    d.created_at, d.rank, d.key, d.head, d.shelf, coalesce(u.replaced, false) AS replaced,
+    d.created_at, d.rank, d.lane, d.key, d.head, d.shelf, coalesce(u.replaced, false) AS replaced,
     CASE WHEN s.seq IS NOT NULL THEN 'sending' ELSE coalesce(u.state, e.state, 'delivered') END AS state,
     CASE WHEN s.seq IS NULL THEN u.not_before END AS not_before,
     CASE WHEN s.seq IS NOT NULL THEN '' ELSE coalesce(u.reason, e.reason, '') END AS reason,

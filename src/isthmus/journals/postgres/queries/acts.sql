@@ -5,8 +5,8 @@ SELECT pg_advisory_xact_lock_shared(1769173096, 2);
 -- name: states
 SELECT
     d.seq, d.id, d.message, d.endpoint, d.subscription, d.rank, d.attempts, d.state, d.reason, d.head,
-    coalesce((SELECT due.line FROM due WHERE due.seq = d.seq), ''::bytea) AS line,
-    EXISTS (SELECT FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS kept
+    d.lane, coalesce((SELECT due.line FROM due WHERE due.seq = d.seq), ''::bytea) AS line,
+    (SELECT octet_length(b.sealed) FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS size
 FROM unnest($1::text[]) AS given (id)
 CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.id = given.id LIMIT 1) AS d;
 
@@ -23,11 +23,10 @@ FOR UPDATE OF due;
 
 -- name: due_again
 -- Behind others of its line until it is seen who goes first.
-INSERT INTO due (seq, message, endpoint, subscription, line, rank, lead, state, attempts, ready_at, claimable_at, reason, replaced)
-SELECT seq, message, endpoint, subscription, line, rank, line = '', 'due', attempts, $8::timestamptz, CASE WHEN line = '' THEN $8 ELSE 'infinity' END,
-       '', false
-FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::integer[])
-    AS g (seq, message, endpoint, subscription, line, rank, attempts);
+INSERT INTO due (seq, message, endpoint, subscription, line, rank, lead, lane, size, state, attempts, ready_at, reason, replaced)
+SELECT seq, message, endpoint, subscription, line, rank, line = '', lane, size, 'due', attempts, $10::timestamptz, '', false
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::smallint[], $8::integer[], $9::integer[])
+    AS g (seq, message, endpoint, subscription, line, rank, lane, size, attempts);
 
 -- name: not_ended
 DELETE FROM ended WHERE seq = ANY ($1::bigint[]);
@@ -50,6 +49,13 @@ FROM event e WHERE e.message = $1 AND e.superseded = 0 ORDER BY e.seq;
 
 -- name: supersede_events
 UPDATE event SET superseded = seq, fed = false WHERE seq = ANY ($1::bigint[]);
+
+-- name: pass_superseded
+-- What subscriptions still had before them and will not see any more; nobody plans from these subscriptions meanwhile.
+UPDATE subscription s SET passed = s.passed + (
+    SELECT count(*) FROM event e WHERE e.seq = ANY ($1::bigint[]) AND e.fed AND e.type = ANY (s.types) AND e.seq > s.cursor
+)
+WHERE EXISTS (SELECT FROM event e WHERE e.seq = ANY ($1::bigint[]) AND e.fed AND e.type = ANY (s.types) AND e.seq > s.cursor);
 
 -- name: deliveries_of
 SELECT d.*, (SELECT b.sealed FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS sealed

@@ -17,14 +17,14 @@ fresh AS (
     INSERT INTO message (seq, id, interface, source, correlation_id, received_at, size, arrival, reason, kind, head, shelf)
     SELECT seq, id, interface, source, correlation_id, received_at, size, arrival, reason, kind, head, shelf FROM given ORDER BY id
     ON CONFLICT (id) DO NOTHING
-    RETURNING seq, id, interface, arrival, reason
+    RETURNING seq, id, interface, size, arrival, reason
 ),
 bodies AS (
     INSERT INTO body (shelf, seq, sealed)
     SELECT shelf, seq, sealed FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE ORDER BY seq
 ),
 waiting AS (
-    INSERT INTO untranslated (seq, interface) SELECT seq, interface FROM fresh WHERE arrival = 'received' ORDER BY seq
+    INSERT INTO untranslated (seq, interface, size) SELECT seq, interface, size FROM fresh WHERE arrival = 'received' ORDER BY seq
 ),
 troubles AS (
     INSERT INTO trouble (seq, state, reason) SELECT seq, arrival, reason FROM fresh WHERE arrival <> 'received'

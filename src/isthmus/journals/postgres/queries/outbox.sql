@@ -11,14 +11,28 @@ SELECT d.subscription, d.state, count(*)::bigint AS count FROM back JOIN due d U
 
 -- name: claim
 -- Rows of due are locked, not changed; one that another courier has taken since this statement began is left to him (DO NOTHING)
--- and comes back without an attempt: then there may be more to take.
-WITH picked AS MATERIALIZED (
-    SELECT d.seq, d.subscription, d.state, d.attempts, d.claimable_at
-    FROM due d
-    WHERE d.endpoint = $1 AND d.claimable_at <= $2 AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = d.seq)
-    ORDER BY d.claimable_at, d.seq
+-- and comes back without an attempt: then there may be more to take. Lanes are looked into one after the other, as far as needed.
+WITH ready AS MATERIALIZED (
+    SELECT one.*
+    FROM unnest($6::smallint[]) WITH ORDINALITY AS of (lane, turn)
+    CROSS JOIN LATERAL (
+        SELECT d.seq, d.subscription, d.state, d.attempts, d.lane, d.ready_at, d.size
+        FROM due d
+        WHERE d.endpoint = $1 AND d.lane = of.lane AND d.lead AND d.state <> 'dead' AND d.ready_at <= $2
+          AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = d.seq)
+        ORDER BY d.endpoint, d.lane, d.ready_at, d.seq
+        LIMIT $3
+        FOR UPDATE OF d SKIP LOCKED
+    ) AS one
     LIMIT $3
-    FOR UPDATE OF d SKIP LOCKED
+),
+picked AS MATERIALIZED (
+    SELECT *
+    FROM (
+        SELECT *, sum(size) OVER turn <= $7 OR (row_number() OVER turn = 1 AND $8) AS fits FROM ready
+        WINDOW turn AS (ORDER BY lane, ready_at, seq)
+    ) AS one
+    WHERE fits
 ),
 taken AS (
     INSERT INTO sending (seq, owner, attempt, claim) SELECT seq, $4, attempts + 1, $5 FROM picked
@@ -38,24 +52,27 @@ counted AS (
 SELECT
     d.seq, d.id, d.endpoint, d.subscription, d.operation, d.content_type, d.correlation_id, d.causation_id, d.supersedes, d.created_at,
     d.head, CASE WHEN d.seq IS NOT NULL THEN picked.attempts + 1 END AS attempt, picked.state = 'unknown' AS unknown,
-    (SELECT b.sealed FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS sealed,
-    (SELECT h.digest FROM held h WHERE h.endpoint = d.endpoint AND h.key = d.key) AS digest
+    picked.lane, picked.size, (SELECT b.sealed FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS sealed
 FROM (SELECT *, (seq IN (SELECT seq FROM taken)) IS TRUE AS mine FROM picked) AS picked
 LEFT JOIN LATERAL (SELECT * FROM delivery WHERE picked.mine AND delivery.seq = picked.seq LIMIT 1) AS d ON true
-ORDER BY picked.claimable_at, picked.seq;
+ORDER BY picked.lane, picked.ready_at, picked.seq;
 
 -- name: next_due
-SELECT d.claimable_at
-FROM due d
-WHERE d.endpoint = $1 AND d.claimable_at < 'infinity' AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = d.seq)
-ORDER BY d.claimable_at
-LIMIT 1;
+SELECT min(first.ready_at)
+FROM unnest('{0, 1, 2}'::smallint[]) AS of (lane)
+CROSS JOIN LATERAL (
+    SELECT d.ready_at
+    FROM due d
+    WHERE d.endpoint = $1 AND d.lane = of.lane AND d.lead AND d.state <> 'dead' AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = d.seq)
+    ORDER BY d.endpoint, d.lane, d.ready_at, d.seq
+    LIMIT 1
+) AS first;
 
 -- name: owners
 SELECT DISTINCT owner FROM sending ORDER BY owner;
 
 -- name: deliveries_by_id
-SELECT d.id, d.seq, d.message, d.endpoint, d.subscription, d.key
+SELECT d.id, d.seq, d.message, d.endpoint, d.subscription
 FROM unnest($1::text[]) AS given (id)
 CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.id = given.id LIMIT 1) AS d;
 
@@ -67,7 +84,7 @@ SELECT DISTINCT d.endpoint FROM sending s JOIN due d USING (seq) WHERE s.owner =
 WITH taken AS (
     DELETE FROM sending WHERE owner = $1 AND ($2::bigint[] IS NULL OR seq = ANY ($2)) RETURNING seq, attempt
 )
-SELECT d.seq, d.message, d.endpoint, d.subscription, d.line, d.replaced, taken.attempt, delivery.id, delivery.key
+SELECT d.seq, d.message, d.endpoint, d.subscription, d.line, d.replaced, taken.attempt, delivery.id
 FROM taken
 CROSS JOIN LATERAL (SELECT * FROM due WHERE due.seq = taken.seq LIMIT 1) AS d
 CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = taken.seq LIMIT 1) AS delivery
@@ -79,15 +96,14 @@ DELETE FROM due WHERE seq = ANY ($1::bigint[]);
 -- name: put_back
 -- Due again, to be checked, or dead: it keeps its place and its line waiting.
 UPDATE due SET
-    state = g.state, attempts = g.attempt, ready_at = g.ready_at, not_before = g.not_before, reason = g.reason,
-    claimable_at = CASE WHEN due.lead AND g.state <> 'dead' THEN g.ready_at ELSE 'infinity' END
+    state = g.state, attempts = g.attempt, ready_at = g.ready_at, not_before = g.not_before, reason = g.reason
 FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[])
     AS g (seq, state, attempt, ready_at, not_before, reason)
 WHERE due.seq = g.seq;
 
 -- name: promote
 -- The first of each of these lines leads, where none does.
-UPDATE due SET lead = true, claimable_at = due.ready_at
+UPDATE due SET lead = true
 FROM (
     SELECT first.seq
     FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::bytea[]) AS one (endpoint, line)) AS given
@@ -103,7 +119,7 @@ WHERE due.seq = next.seq;
 
 -- name: step_aside
 -- Who leads one of these lines, but is not in hand and has an older one behind it, leads no more.
-UPDATE due SET lead = false, claimable_at = 'infinity'
+UPDATE due SET lead = false
 FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::bytea[]) AS one (endpoint, line)) AS given
 WHERE due.lead AND due.line <> '' AND due.endpoint = given.endpoint AND due.line = given.line AND due.state = 'due'
   AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = due.seq)
@@ -114,15 +130,6 @@ WHERE due.lead AND due.line <> '' AND due.endpoint = given.endpoint AND due.line
 -- name: end
 INSERT INTO ended (seq, state, reason) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])
 ON CONFLICT (seq) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason;
-
--- name: hold
-INSERT INTO held (endpoint, key, digest)
-SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[]) AS given (endpoint, key, digest) ORDER BY endpoint, key
-ON CONFLICT (endpoint, key) DO UPDATE SET digest = EXCLUDED.digest WHERE held.digest <> EXCLUDED.digest;
-
--- name: forget_held
-DELETE FROM held USING unnest($1::text[], $2::bytea[]) AS given (endpoint, key)
-WHERE held.endpoint = given.endpoint AND held.key = given.key;
 
 -- name: latest_under_key
 SELECT seq, id, message, subscription FROM delivery WHERE key = $1 AND endpoint = $2 ORDER BY seq DESC LIMIT 1;

@@ -2,8 +2,31 @@
 SELECT
     m.id, m.interface, m.source, m.correlation_id, m.received_at, m.head,
     (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed
-FROM (SELECT seq FROM untranslated ORDER BY seq LIMIT $1) AS first
+FROM (
+    SELECT seq, sum(size) OVER (ORDER BY seq) <= $2 OR row_number() OVER (ORDER BY seq) = 1 AS fits
+    FROM (SELECT seq, size FROM untranslated ORDER BY seq LIMIT $1) AS oldest
+) AS first
 CROSS JOIN LATERAL (SELECT * FROM message WHERE message.seq = first.seq LIMIT 1) AS m
+WHERE first.fits
+ORDER BY m.seq;
+
+-- name: untranslated_of
+-- The first of each interface, then the first of all: another interface's backlog costs nothing.
+SELECT
+    m.id, m.interface, m.source, m.correlation_id, m.received_at, m.head,
+    (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed
+FROM (
+    SELECT seq, sum(size) OVER (ORDER BY seq) <= $2 OR row_number() OVER (ORDER BY seq) = 1 AS fits
+    FROM (
+        SELECT waiting.seq, waiting.size FROM unnest($3::text[]) AS of (interface)
+        CROSS JOIN LATERAL (
+            SELECT u.seq, u.size FROM untranslated u WHERE u.interface = of.interface ORDER BY u.interface, u.seq LIMIT $1
+        ) AS waiting
+        ORDER BY waiting.seq LIMIT $1
+    ) AS oldest
+) AS first
+CROSS JOIN LATERAL (SELECT * FROM message WHERE message.seq = first.seq LIMIT 1) AS m
+WHERE first.fits
 ORDER BY m.seq;
 
 -- name: order_events
@@ -27,17 +50,21 @@ SELECT id, seq, interface, (seq IN (SELECT seq FROM taken)) IS TRUE AS taken FRO
 WITH given AS MATERIALIZED (
     SELECT nextval('place') AS seq, (SELECT max(number) FROM shelf) AS shelf, g.*
     FROM unnest(
-        $1::bigint[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bytea[], $8::bytea[]
-    ) AS g (message, id, type, version, correlation_id, causation_id, head, sealed)
+        $1::bigint[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::integer[], $8::bytea[], $9::bytea[]
+    ) AS g (message, id, type, version, correlation_id, causation_id, size, head, sealed)
 ),
 fresh AS (
-    INSERT INTO event (seq, id, message, type, version, correlation_id, causation_id, created_at, fed, head, shelf)
-    SELECT seq, id, message, type, version, correlation_id, causation_id, $9, $10, head, shelf FROM given ORDER BY seq
+    INSERT INTO event (seq, id, message, type, version, correlation_id, causation_id, created_at, fed, head, size, shelf)
+    SELECT seq, id, message, type, version, correlation_id, causation_id, $10, $11, head, size, shelf FROM given ORDER BY seq
     ON CONFLICT (id, superseded) DO NOTHING
     RETURNING seq, type
 ),
 bodies AS (
     INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE ORDER BY seq
+),
+fed AS (
+    INSERT INTO feed (type, count) SELECT type, count(*) FROM fresh WHERE $11 GROUP BY type ORDER BY type
+    ON CONFLICT (type) DO UPDATE SET count = feed.count + EXCLUDED.count
 )
 SELECT type, count(*)::bigint AS count FROM fresh GROUP BY type;
 
@@ -74,16 +101,30 @@ ORDER BY noun, name, state
 ON CONFLICT (noun, name, state, shard) DO UPDATE SET count = tally.count + EXCLUDED.count;
 
 -- name: enrol
-INSERT INTO subscription (name, types, cursor)
-VALUES ($1, $2, CASE WHEN $3 THEN coalesce((SELECT max(seq) FROM event), 0) ELSE 0 END)
-ON CONFLICT (name) DO UPDATE SET types = EXCLUDED.types;
+-- No row where it was known with these types.
+INSERT INTO subscription (name, types, lane, cursor)
+VALUES ($1, $2, $3, CASE WHEN $4 THEN coalesce((SELECT max(seq) FROM event), 0) ELSE 0 END)
+ON CONFLICT (name) DO UPDATE SET types = EXCLUDED.types WHERE subscription.types <> EXCLUDED.types
+RETURNING name;
+
+-- name: set_lane
+UPDATE subscription SET lane = $2 WHERE name = $1 AND lane <> $2;
+
+-- name: recount
+-- Counts what waits, in an index of what subscriptions see: once, when the types are new. Nothing comes to the feed meanwhile.
+UPDATE subscription s SET passed =
+    (SELECT coalesce(sum(f.count), 0)::bigint FROM feed f WHERE f.type = ANY (s.types))
+    - (
+        SELECT count(*) FROM unnest(s.types) AS of (type)
+        CROSS JOIN LATERAL (SELECT FROM event e WHERE e.fed AND e.type = of.type AND e.seq > s.cursor) AS waiting
+    )
+WHERE s.name = $1;
 
 -- name: positions
--- All of them, or one. Counts what waits in an index of what subscriptions see.
-SELECT s.name, s.cursor, s.stopped, s.detail, (
-    SELECT count(*)::bigint FROM unnest(s.types) AS of (type)
-    CROSS JOIN LATERAL (SELECT FROM event e WHERE e.fed AND e.type = of.type AND e.seq > s.cursor) AS waiting
-) AS waiting
+-- All of them, or one.
+SELECT
+    s.name, s.cursor, s.stopped, s.detail,
+    (SELECT coalesce(sum(f.count), 0)::bigint FROM feed f WHERE f.type = ANY (s.types)) - s.passed AS waiting
 FROM subscription s
 WHERE $1::text IS NULL OR s.name = $1
 ORDER BY s.name;
@@ -97,17 +138,33 @@ SELECT
     e.seq, e.id, e.type, e.version, e.correlation_id, e.causation_id, e.head,
     (SELECT b.sealed FROM body b WHERE b.shelf = e.shelf AND b.seq = e.seq) AS sealed
 FROM (
-    SELECT first.seq FROM unnest($1::text[]) AS of (type)
-    CROSS JOIN LATERAL (
-        SELECT seq FROM event WHERE fed AND event.type = of.type AND event.seq > $2 ORDER BY event.seq LIMIT $3
-    ) AS first
-    ORDER BY first.seq LIMIT $3
+    SELECT seq, sum(size) OVER (ORDER BY seq) <= $4 OR row_number() OVER (ORDER BY seq) = 1 AS fits
+    FROM (
+        SELECT first.seq, first.size FROM unnest($1::text[]) AS of (type)
+        CROSS JOIN LATERAL (
+            SELECT event.seq, event.size FROM event
+            WHERE fed AND event.type = of.type AND event.seq > $2 ORDER BY event.type, event.seq LIMIT $3
+        ) AS first
+        ORDER BY first.seq LIMIT $3
+    ) AS oldest
 ) AS next
 CROSS JOIN LATERAL (SELECT * FROM event WHERE event.seq = next.seq LIMIT 1) AS e
+WHERE next.fits
 ORDER BY e.seq;
 
+-- name: stand
+-- Where a subscription stands, and nobody else moves it until the commit.
+SELECT cursor FROM subscription WHERE name = $1 FOR UPDATE;
+
 -- name: move_cursor
-UPDATE subscription SET cursor = greatest(cursor, $2) WHERE name = $1 RETURNING name;
+-- What it passes is counted.
+UPDATE subscription s SET
+    cursor = greatest(s.cursor, $2),
+    passed = s.passed + (
+        SELECT count(*) FROM unnest(s.types) AS of (type)
+        CROSS JOIN LATERAL (SELECT FROM event e WHERE e.fed AND e.type = of.type AND e.seq > s.cursor AND e.seq <= $2) AS gone
+    )
+WHERE s.name = $1;
 
 -- name: set_stopped
 UPDATE subscription SET stopped = $2, detail = $3 WHERE name = $1 RETURNING name;
@@ -125,21 +182,24 @@ WITH numbered AS MATERIALIZED (
     SELECT nextval('place') AS seq, (SELECT max(number) FROM shelf) AS shelf, g.*
     FROM unnest(
         $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::bigint[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[]
+        $10::bigint[], $11::integer[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bytea[]
     ) AS g (message, id, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, inherited,
-            key, line, head, sealed)
+            size, key, line, head, sealed)
 ),
 given AS MATERIALIZED (
-    SELECT *, coalesce(inherited, seq) AS rank FROM numbered
+    SELECT
+        numbered.*, coalesce(inherited, seq) AS rank,
+        coalesce((SELECT s.lane FROM subscription s WHERE s.name = numbered.subscription), 1::smallint) AS lane
+    FROM numbered
 ),
 fresh AS (
     INSERT INTO delivery (
         seq, id, message, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, created_at,
-        rank, key, head, shelf
+        rank, lane, key, head, shelf
     )
     SELECT
-        seq, id, message, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, $15,
-        rank, key, head, shelf
+        seq, id, message, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, $16,
+        rank, lane, key, head, shelf
     FROM given ORDER BY seq
     ON CONFLICT (id) DO NOTHING
     RETURNING seq
@@ -149,7 +209,7 @@ bodies AS (
 ),
 placed AS (
     SELECT
-        seq, message, endpoint, subscription, line, rank,
+        seq, message, endpoint, subscription, line, rank, lane, size,
         line = '' OR (
             row_number() OVER (PARTITION BY endpoint, line ORDER BY rank, seq) = 1
             AND NOT EXISTS (SELECT FROM due d WHERE d.endpoint = given.endpoint AND d.line = given.line AND d.line <> '' AND d.lead)
@@ -157,8 +217,8 @@ placed AS (
     FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE
 ),
 waiting AS (
-    INSERT INTO due (seq, message, endpoint, subscription, line, rank, lead, state, attempts, ready_at, claimable_at, reason, replaced)
-    SELECT seq, message, endpoint, subscription, line, rank, lead, 'due', 0, $15, CASE WHEN lead THEN $15 ELSE 'infinity' END, '', false
+    INSERT INTO due (seq, message, endpoint, subscription, line, rank, lead, lane, size, state, attempts, ready_at, reason, replaced)
+    SELECT seq, message, endpoint, subscription, line, rank, lead, lane, size, 'due', 0, $16, '', false
     FROM placed ORDER BY seq
 )
 SELECT subscription, count(*)::bigint AS count FROM placed GROUP BY subscription;
