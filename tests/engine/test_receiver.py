@@ -291,9 +291,21 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         await house.say(*(say(number, text="x" * 30) for number in range(1, 6)))
         journal.gate.set()
         await house.clock.settle()
-        assert house.meters.total("messages_turned_away_messages", reason="memory") == 3
-        assert sorted(house.bedside.codes) == ["AA", "AA", "AA", "BUSY", "BUSY", "BUSY"]
+        assert house.meters.total("messages_turned_away_messages", reason="memory") == 2
+        assert sorted(house.bedside.codes) == ["AA", "AA", "AA", "AA", "BUSY", "BUSY"]
         assert len(house.told(MessagesTurnedAway)) >= 1
+
+
+async def test_a_large_message_is_taken_beside_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isthmus.engine.receiver.IN_MEMORY", 100)
+    journal = Slow()
+    async with House(journal=journal) as house:
+        journal.gate.clear()
+        await house.say(say(0))
+        await house.say(say(1), say(2, text="x" * 1000), say(3))
+        journal.gate.set()
+        await house.clock.settle()
+        assert house.bedside.codes == ["BUSY", "AA", "AA", "AA"]  # what came after the large one has to come again
 
 
 async def test_a_source_speaks_one_format() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from isthmus.core.claim import ReadPiece
+from isthmus.core.contract import Violation
 from isthmus.core.delivery import Delivery
+from isthmus.core.failure import Transient
 from isthmus.core.lookup import Lookup
 from isthmus.core.outcome import Outcome
 from isthmus.core.policy import Lane
@@ -17,6 +20,10 @@ Reply = Callable[[bytes | None, bool], None]
 
 Accept = Callable[[str, bytes, str, Reply], None]
 """``accept(source, body, peer, reply)``: hand one message to the receiver. Never blocks, never raises; no task, no future."""
+
+
+Examine = Callable[[str, bytes], tuple[Violation, ...]]
+"""``examine(source, body)``: what the receiver would find wrong with a message, without keeping it; errors first, as its answer has them."""
 
 
 class Source(Protocol):
@@ -39,11 +46,24 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Examines(Protocol):
+    """A source that asks what is wrong with a message before it hands it over; the engine tells it, before its start, whom to ask."""
+
+    def examine_with(self, examine: Examine) -> None: ...
+
+
+class NoTurn(Transient):
+    """A call's turn did not come in time, or the node may not send any more (``no-turn``, ``lease-lapsed``): it was not begun."""
+
+
 class Budget(Protocol):
     """What the target allows (calls a second, calls in flight), shared by all flows that go there."""
 
     def call(self, lane: Lane = "normal") -> AbstractAsyncContextManager[None]:
-        """Hold this around each call to the target; it waits for its turn, the safety lane first."""
+        """Hold this around each call to the target; it waits for its turn, lane by lane. Raises ``NoTurn``: a client that has
+        made no call before it in the same ``send`` or ``check`` may let it pass to the courier.
+        """
         ...
 
 
@@ -78,5 +98,14 @@ class Client(Protocol):
         ...
 
     async def ping(self, timeout: float) -> None:
-        """Is it there? Raises ``Transient`` or ``Rejected``. Asked by an open breaker and by ``isthmus doctor``."""
+        """Is it there? Raises ``Transient`` or ``Rejected``. Asked by an open breaker and by ``isthmus doctor``,
+        in the safety lane of the budget, for all lanes wait for the answer.
+        """
         ...
+
+
+@runtime_checkable
+class Redeems(Protocol):
+    """A client that sends what claim checks stand for, in pieces; the engine tells it, once, where to read them."""
+
+    def redeem_from(self, read: ReadPiece) -> None: ...

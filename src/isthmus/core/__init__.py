@@ -1,5 +1,6 @@
 """The nouns and the pure functions. Imports the standard library, msgspec and itself; knows no I/O, clock or randomness."""
 
+from isthmus.core.claim import ClaimCheck
 from isthmus.core.classification import Classification
 from isthmus.core.contract import Contract, Format, Header, Verdict, Violation
 from isthmus.core.delivery import Delivery
@@ -17,7 +18,7 @@ from isthmus.core.pseudonym import pseudonym
 from isthmus.core.site import Finding, Site
 
 __all__ = [
-    "Answer", "Bug", "Catalogue", "Classification", "Contract", "Delivered", "Delivery", "Endpoint", "Envelope", "Event", "EventSpec",
+    "Answer", "Bug", "Catalogue", "ClaimCheck", "Classification", "Contract", "Delivered", "Delivery", "Endpoint", "Envelope", "Event", "EventSpec",
     "Failure", "Finding", "Format", "Header", "Interface", "Invalid", "Lookup", "Message", "NotALookup", "Outcome", "Plan", "Policy",
     "Receipt", "Reject", "Rejected", "Retry", "Site", "Subscription", "Transient", "Unknown", "Verdict", "Violation",
     "canonical", "derive_id", "fan_out", "lookups", "plan", "policy_for", "pseudonym", "subscribe", "translate",

@@ -37,6 +37,8 @@ def translate(interface: Interface[Any], message: Message) -> tuple[Envelope, ..
     if translator is None:
         raise Bug("no-translator", f"interface {interface.name} takes {message.kind} but translates it nowhere")
     document = interface.contract.format.open(message.body)
+    if hasattr(document, "message_id"):  # a document that can give claim checks has to know whose parts they are
+        document.message_id = message.id
     produced = _blame(f"interface {interface.name}", lambda: translator(document))
     if produced is None or isinstance(produced, Event):
         raise Bug("no-events", f"interface {interface.name}: a translator yields events; this one returns {type(produced).__name__}")

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Any
 
-from isthmus.connectors.port import Client, Source
+from isthmus.connectors.port import Client, Examines, Redeems, Source
 from isthmus.core.failure import Bug, Transient
 from isthmus.core.policy import Lane, policy_for
 from isthmus.core.site import Site
@@ -82,6 +82,8 @@ class Engine:
         self._registrar = Registrar(journal, clock=clock, notify=notify)
         for name, client in clients.items():
             self._registrar.listen(name, client)
+            if isinstance(client, Redeems):
+                client.redeem_from(journal.piece)
         if any(event.spec.type == EVENT for event in site.catalogue):
             self._subscribers.append(self._following(NAME, self._registrar.plan, "", (0.5, 30.0), rng))
             self._types[NAME] = frozenset({EVENT})
@@ -113,6 +115,8 @@ class Engine:
         run("pruner", self._pruner.run)
         for source in self._sources.values():
             self._started.append(source)
+            if isinstance(source, Examines):
+                source.examine_with(self._receiver.examine)
             await source.start(self._receiver.accept)
 
     async def drain(self, timeout: float) -> bool:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from isthmus.connectors.port import Reply, Source
+from isthmus.core.contract import Violation
 from isthmus.core.failure import Transient
 from isthmus.core.ids import derive_id
 from isthmus.core.policy import policy_for
@@ -40,7 +41,7 @@ from isthmus.journals.port import Accepted, Arrival, Intake
 BATCH = 512
 """Messages in one commit: more would make the first of them wait for the last."""
 IN_MEMORY = 64 * 1024 * 1024
-"""Bytes that may wait for a commit; beyond, senders are told to come back."""
+"""Bytes that may wait for a commit; beyond, senders are told to come back. Whatever its size, one more is taken below."""
 PATIENCE = 5.0
 """Seconds for which a batch is tried again while the journal is away; then its senders are answered ``busy``."""
 
@@ -106,6 +107,10 @@ class Receiver:
             self._pressure.add(interface, -messages)
         self._slow_down()
 
+    def examine(self, source: str, body: bytes) -> tuple[Violation, ...]:
+        """What would be wrong with a message, if it came; nothing is kept and nobody is answered."""
+        return self._triage.violations(source, body)
+
     def close(self) -> None:
         """The engine ends: whatever is not durable by now is answered ``busy``, and so is what still comes."""
         self._closed = True
@@ -118,7 +123,7 @@ class Receiver:
         """Take one message; ``reply`` is called once, when it is durable or turned away."""
         if self._closed:
             self._turn_away(source, body, reply, "journal")
-        elif self._bytes + len(body) > IN_MEMORY and self._waiting:
+        elif self._bytes >= IN_MEMORY:
             self._turn_away(source, body, reply, "memory")
         elif self._pressure.any_refused and self._pressure.refuses(self._triage.interface_of(source, body)):
             self._turn_away(source, body, reply, "backlog")
@@ -170,7 +175,8 @@ class Receiver:
         try:
             kept = await self._keep([arrival for arrival, _ in batch])
         except BaseException:
-            self._give_back(batch)
+            behind, self._waiting, self._bytes = self._waiting, [], 0
+            self._give_back([*batch, *behind])  # kept now, a sender's later message would overtake the one it has to send again
             raise
         for (arrival, reply), accepted in zip(batch, kept, strict=True):
             self._answer(arrival.message.source, reply, accepted.ack, taken=arrival.state == "received")

@@ -94,6 +94,10 @@ class Triage:
             self._stumbled(source, "", error)
             return b""
 
+    def violations(self, source: str, body: bytes) -> tuple[Violation, ...]:
+        """What :meth:`examine` would tell of it, without its id and its answer."""
+        return self._find(source, self._formats[source], body).violations
+
     def interface_of(self, source: str, body: bytes) -> str:
         """The interface that takes it, from the header alone; empty when none does or it cannot be read."""
         try:

@@ -16,11 +16,13 @@ import aiohttp
 import msgspec
 
 from isthmus.connectors.http.failures import no_trust, unanswered
+from isthmus.connectors.http.outgoing import Outgoing
 from isthmus.connectors.http.settings import HttpEndpoint
 from isthmus.connectors.http.statuses import GONE, outcome_of, retry_after
 from isthmus.connectors.http.words import Request, read_operation
 from isthmus.connectors.port import Budget
 from isthmus.connectors.tls import client_context
+from isthmus.core.claim import ReadPiece
 from isthmus.core.delivery import Delivery
 from isthmus.core.failure import Bug, Rejected, Transient
 from isthmus.core.lookup import Lookup
@@ -54,6 +56,10 @@ class HttpClient:
         self._now = now
         self._url = settings.url.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
+        self._piece: ReadPiece | None = None
+
+    def redeem_from(self, read: ReadPiece) -> None:
+        self._piece = read
 
     async def open(self) -> None:
         """Build the session; whether the endpoint is there shows at the first request (or ``ping``)."""
@@ -129,9 +135,8 @@ class HttpClient:
 
     async def _send(self, delivery: Delivery, timeout: float, lane: Lane) -> Outcome:
         request = read_operation(delivery.operation)
-        headers = {"Idempotency-Key": delivery.id, "X-Correlation-Id": delivery.correlation_id}
-        if delivery.content_type:
-            headers["Content-Type"] = delivery.content_type
+        outgoing = Outgoing(delivery, self._piece, self._name)
+        headers = {"Idempotency-Key": delivery.id, "X-Correlation-Id": delivery.correlation_id, **outgoing.headers}
         async with self._budget.call(lane):
             sent = _Sent()
             outcome: Outcome | None = None
@@ -142,7 +147,7 @@ class HttpClient:
                     self._open_session().request(
                         request.method,
                         self._url + request.path,
-                        data=delivery.body,
+                        data=outgoing.data,
                         headers=headers,
                         allow_redirects=False,
                         trace_request_ctx=sent,
@@ -152,7 +157,7 @@ class HttpClient:
                     await _drain(response)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 # Once the status is there, what breaks afterwards changes nothing.
-                outcome = outcome or unanswered(error, sent=sent.headers, name=self._name)
+                outcome = outcome or outgoing.outcome or unanswered(error, sent=sent.headers, name=self._name)
         if request.confirm and isinstance(outcome, Delivered):
             outcome = await self._confirmed(request, outcome, ends - asyncio.get_running_loop().time())
         if not isinstance(outcome, Delivered):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from isthmus.core.claim import CLAIM, ClaimCheck
 from isthmus.core.delivery import Delivery
 from isthmus.core.endpoint import Endpoint
 from isthmus.core.failure import Bug
@@ -16,7 +17,9 @@ from isthmus.core.lookup import Lookup
 
 T = TypeVar("T")
 Body = Struct | Mapping[str, Any] | bytes
-"""A struct or a mapping becomes JSON; bytes stay as they are."""
+"""A struct or a mapping becomes JSON; bytes stay as they are. A claim check becomes the document for which it stands, with the media
+type and the size that it tells; it is read from the journal while it is sent.
+"""
 
 _PATH = re.compile(r"/[!-~]*\Z")
 _THEN = " then GET "
@@ -37,18 +40,26 @@ class Http(Endpoint):
         """Create. ``confirm``: a path that answers a GET with 200 only when this very write has taken effect; it makes a 2xx
         without effect visible and yields a business receipt.
         """
-        operation = self._operation("POST", path, confirm)
         return Delivery(
-            endpoint=self.name, operation=operation, key=key, body=_encode(body), ordering_key=ordering_key, content_type=content_type
+            endpoint=self.name,
+            operation=self._operation("POST", path, confirm),
+            key=key,
+            body=_encode(body),
+            ordering_key=ordering_key,
+            content_type=CLAIM if isinstance(body, ClaimCheck) else content_type,
         )
 
     def put(
         self, path: str, body: Body, *, key: str, ordering_key: str = "", content_type: str = "application/json", confirm: str = ""
     ) -> Delivery:
         """Create or replace what is at the path; ``confirm`` as with ``post``."""
-        operation = self._operation("PUT", path, confirm)
         return Delivery(
-            endpoint=self.name, operation=operation, key=key, body=_encode(body), ordering_key=ordering_key, content_type=content_type
+            endpoint=self.name,
+            operation=self._operation("PUT", path, confirm),
+            key=key,
+            body=_encode(body),
+            ordering_key=ordering_key,
+            content_type=CLAIM if isinstance(body, ClaimCheck) else content_type,
         )
 
     def delete(self, path: str, *, key: str, ordering_key: str = "") -> Delivery:
