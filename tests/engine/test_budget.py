@@ -49,7 +49,7 @@ def test_no_second_holds_more_starts_than_allowed_and_never_more_run_at_once(
     asyncio.run(run())
 
 
-async def test_the_safety_lane_goes_first() -> None:
+async def test_lane_by_lane_safety_first() -> None:
     clock = FakeClock()
     budget = TargetBudget(clock, in_flight=1)
     order: list[str] = []
@@ -61,7 +61,7 @@ async def test_the_safety_lane_goes_first() -> None:
 
     tasks = [asyncio.create_task(call(name, lane)) for name, lane in [("a", "bulk"), ("b", "bulk"), ("c", "normal"), ("d", "safety")]]
     await clock.advance(10.0)
-    assert order == ["a", "d", "b", "c"]
+    assert order == ["a", "d", "c", "b"]
     await asyncio.gather(*tasks)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.core import Classification, Delivered, Delivery, Outcome, Receipt, Reject, Retry, Unknown, policy_for
+from isthmus.core.policy import Lane
 from isthmus.engine.backoff import pause
 from isthmus.engine.backpressure import Backpressure
 from isthmus.engine.breaker import Breaker
@@ -94,31 +95,42 @@ def test_what_is_worked_off_twice_does_not_go_below_nothing() -> None:
 # ---- hand
 
 
-def claimed(number: int, *, unknown: bool = False, attempt: int = 1, age: float = 0.0) -> Claimed:
+def claimed(number: int | str, *, unknown: bool = False, attempt: int = 1, age: float = 0.0, lane: Lane = "normal") -> Claimed:
     delivery = Delivery(endpoint="ward", operation="note", key=str(number), body=b"", id=str(number))
-    return Claimed(delivery=delivery, created_at=NOW - timedelta(seconds=age), attempt=attempt, unknown=unknown)
+    return Claimed(delivery=delivery, created_at=NOW - timedelta(seconds=age), lane=lane, attempt=attempt, unknown=unknown)
 
 
 def test_safety_goes_first_and_one_worker_is_kept_free_for_it() -> None:
     hand = Hand(workers=2, max_batch=2, lanes={"safety", "bulk"})
     for number in range(6):
-        hand.add(claimed(number), OFFICE)
-    first, safety = hand.take(0.0, single=False)
-    assert ([one.delivery.id for one in first], safety) == (["0", "1"], False)
-    assert hand.take(0.0, single=False) == ([], False), "the second worker waits for safety"
-    hand.add(claimed(9), CARE)
-    second, safety = hand.take(0.0, single=False)
-    assert ([one.delivery.id for one in second], safety) == (["9"], True)
-    hand.landed(len(first), safety=False)
-    assert len(hand.take(0.0, single=False)[0]) == 2
+        hand.add(claimed(number, lane="bulk"))
+    first = hand.take(0.0, single=False)
+    assert [one.delivery.id for one in first] == ["0", "1"]
+    assert hand.take(0.0, single=False) == [], "the second worker waits for safety"
+    hand.add(claimed(9, lane="safety"))
+    assert [one.delivery.id for one in hand.take(0.0, single=False)] == ["9"]
+    hand.landed(first)
+    assert len(hand.take(0.0, single=False)) == 2
     assert hand.flying == 3
+
+
+def test_a_batch_is_of_one_lane_and_safety_has_room_in_a_hand_that_is_full() -> None:
+    hand = Hand(workers=2, max_batch=4, lanes={"safety", "normal", "bulk"})
+    for number, lane in enumerate(("bulk", "normal", "safety", "bulk", "normal", "safety")):
+        hand.add(claimed(number, lane=lane))
+    for number in range(hand.room(0)):
+        hand.add(claimed(f"b{number}", lane="bulk"))
+    assert (hand.room(0), hand.room_for_safety()) == (0, 14)
+    batches = [hand.take(0.0, single=False), hand.take(0.0, single=False)]
+    assert [{one.lane for one in batch} for batch in batches] == [{"safety"}, {"normal"}]
+    assert hand.room_for_safety() == 16
 
 
 def test_what_must_be_checked_first_goes_alone() -> None:
     hand = Hand(workers=3, max_batch=10, lanes={"bulk"})
     for one in (claimed(1), claimed(2, unknown=True), claimed(3), claimed(4)):
-        hand.add(one, OFFICE)
-    assert [len(hand.take(0.0, single=False)[0]) for _ in range(3)] == [1, 1, 2]
+        hand.add(one)
+    assert [len(hand.take(0.0, single=False)) for _ in range(3)] == [1, 1, 2]
 
 
 def test_more_is_claimed_ahead_where_it_leaves_quickly_and_less_where_it_does_not() -> None:
@@ -128,11 +140,10 @@ def test_more_is_claimed_ahead_where_it_leaves_quickly_and_less_where_it_does_no
         room = hand.room(0)
         rooms.append(room)
         for number in range(room):
-            hand.add(claimed(number), OFFICE)
+            hand.add(claimed(number))
         hand.filled(0.0, full=True)
         for _ in range(room):
-            hand.take(seconds, single=False)
-            hand.landed(1, safety=False)
+            hand.landed(hand.take(seconds, single=False))
     assert rooms == [2, 4, 8, 16]
     assert hand.room(0) == 8
     assert hand.room(8) == 0, "what is not settled yet counts"
@@ -141,6 +152,7 @@ def test_more_is_claimed_ahead_where_it_leaves_quickly_and_less_where_it_does_no
 # ---- settling
 
 DELIVERED, RETRY, REJECT, UNKNOWN = Delivered((Receipt("application", "AA"),)), Retry("down"), Reject("no"), Unknown("timeout")
+UNTRIED = Retry("no-time-left", untried=True)
 DAY = 86_400.0
 
 
@@ -152,6 +164,8 @@ DAY = 86_400.0
         (RETRY, CARE, 6 * DAY, False, "due", ""),
         (RETRY, CARE, 7 * DAY, False, "dead", "gave-up"),
         (RETRY, BY_HAND, 0.0, False, "dead", "gave-up"),
+        (UNTRIED, CARE, 99 * DAY, True, "due", ""),
+        (UNTRIED, BY_HAND, 0.0, False, "due", ""),
         (REJECT, CARE, 0.0, False, "dead", "rejected"),
         (UNKNOWN, CARE, 0.0, True, "unknown", ""),
         (UNKNOWN, CARE, 99 * DAY, False, "unknown", ""),

@@ -28,15 +28,15 @@ class LazyClient:
         await self._client.close()  # also what failed to open, and is open by half
 
     async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
-        raise Rejected("read-only", f"this command sends nothing ({len(deliveries)} deliveries, {timeout} s)")
+        raise Rejected("read-only", f"this command sends nothing ({len(deliveries)} deliveries, {timeout} s, lane {lane})")
 
     async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
         await self.open()
-        return await self._client.check(delivery, timeout)
+        return await self._client.check(delivery, timeout, lane=lane)
 
     async def look(self, lookup: Lookup[Any], timeout: float, *, lane: Lane = "normal") -> object:
         await self.open()
-        return await self._client.look(lookup, timeout)
+        return await self._client.look(lookup, timeout, lane=lane)
 
     async def ping(self, timeout: float) -> None:
         await self.open()

@@ -34,6 +34,10 @@ class Retry(Struct, frozen=True, tag="retry"):
     code: str
     detail: str = ""
     after: float | None = None
+    untried: bool = False
+    """True where it was not even tried: our own time, the target's budget or the node's lease was used up. It says nothing about
+    the endpoint.
+    """
 
 
 class Reject(Struct, frozen=True, tag="reject"):

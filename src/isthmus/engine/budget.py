@@ -1,14 +1,21 @@
-"""Budget: what a target allows, shared by all flows that go there."""
+"""Budget: what a target allows, shared by all flows that go there. Safety goes first, and something is kept back for it."""
 
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from math import inf
+from types import TracebackType
 
+from isthmus.core.policy import LANES, Lane
 from isthmus.engine.clock import Clock, Timer
 
+UNDER_WAY = 0.25
+"""Seconds within which a call is taken to have reached the target, where its end does not prove it earlier."""
+KEPT_BACK = 0.1
+"""The part of the calls in a second (at least one) that only the safety lane may take."""
 _TICK = 0.001
 """Seconds: the shortest wait for the window, so that rounding never makes a spin of it."""
 
@@ -16,21 +23,40 @@ _TICK = 0.001
 class TargetBudget:
     """At most so many calls in any second, and so many at once. Implements ``connectors.port.Budget``.
 
-    The second slides: no window of one second, wherever it begins, holds more starts than allowed. A rate below one call a
-    second stretches the window instead. Waiting calls go in order of arrival, those of the safety lane before all others.
+    The second is the target's: no window of one second, wherever it begins, sees more calls arrive than allowed. A call arrives
+    some time between its start and its end, so it counts from its start until one second after its end (or after ``UNDER_WAY``,
+    where it takes longer). A rate below one call a second stretches the window instead.
+
+    Waiting calls go by lane, and within a lane in order of arrival. Calls of bulk are spread over the second, for a burst would
+    fill it for all. From the first call of the safety lane on, the other lanes are all spread, leave one call in flight free
+    (where two or more are allowed) and a part of the second: so what is critical waits for nobody, or for as long as it takes
+    until the next of the evenly spread places is free.
     """
 
     def __init__(self, clock: Clock, *, calls_per_second: float | None = None, in_flight: int | None = None) -> None:
+        self._clock = clock
+        self._running = 0
+        self._careful = False
+        self._arrived: list[float] = []
+        """Of each call that counts: when it has arrived at the target, at the latest; ascending."""
+        self._spread_at = -inf
+        """When the last call of the other lanes began."""
+        self._waiting: dict[Lane, deque[asyncio.Future[float]]] = {lane: deque() for lane in LANES}
+        self._timer: tuple[float, Timer] | None = None
+        self.resize(calls_per_second=calls_per_second, in_flight=in_flight)
+
+    def resize(self, *, calls_per_second: float | None, in_flight: int | None) -> None:
+        """From now on the target allows this much; None: without limit. What is under way ends, what waits goes by the new limits.
+
+        Where several nodes share a target, whoever gets a larger share must wait until those who gave it up have used it for the last
+        time: one second after they were resized.
+        """
         if (calls_per_second is not None and calls_per_second <= 0) or (in_flight is not None and in_flight < 1):
             raise ValueError("a budget must allow something: calls_per_second above 0, in_flight of 1 or more")
-        self._clock = clock
         self._in_flight = in_flight
-        self._running = 0
+        self._calls = None if calls_per_second is None else max(1, int(calls_per_second))
         self._window = 1.0 if calls_per_second is None else max(1.0, 1.0 / calls_per_second)
-        self._starts: deque[float] | None = None if calls_per_second is None else deque(maxlen=max(1, int(calls_per_second)))
-        self._safety: deque[asyncio.Future[None]] = deque()
-        self._others: deque[asyncio.Future[None]] = deque()
-        self._timer: Timer | None = None
+        self._admit()
 
     @property
     def running(self) -> int:
@@ -38,57 +64,114 @@ class TargetBudget:
 
     @property
     def waiting(self) -> int:
-        return len(self._safety) + len(self._others)
+        return sum(len(one) for one in self._waiting.values())
 
-    @asynccontextmanager
-    async def call(self, lane: str = "normal") -> AsyncIterator[None]:
+    def call(self, lane: Lane = "normal") -> AbstractAsyncContextManager[None]:
         """Hold this around each call to the target."""
-        await self._enter(lane)
-        try:
-            yield
-        finally:
-            self._running -= 1
-            self._admit()
+        return _Call(self, lane)
 
-    async def _enter(self, lane: str) -> None:
-        queue = self._safety if lane == "safety" else self._others
-        if not self._safety and not (queue is self._others and self._others) and self._free():
-            self._begin()
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+    # ---- for one call
+
+    async def enter(self, lane: Lane) -> float:
+        """Wait for the turn of a call; the time at which it begins."""
+        self._careful = self._careful or lane == "safety"
+        if self._next() is None and self._wait(lane) <= 0:
+            return self._begin(lane)
+        turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting[lane].append(turn)
         self._admit()
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # its turn came in the same moment: give it back
                 self._running -= 1
-            elif turn in queue:
-                queue.remove(turn)
+            elif turn in self._waiting[lane]:
+                self._waiting[lane].remove(turn)
             self._admit()
             raise
 
-    def _free(self) -> bool:
-        if self._in_flight is not None and self._running >= self._in_flight:
-            return False
-        starts = self._starts
-        return starts is None or len(starts) < (starts.maxlen or 1) or self._clock.monotonic() >= starts[0] + self._window
+    def leave(self, began: float) -> None:
+        """A call has ended; that it arrived is sure by now."""
+        self._running -= 1
+        if self._calls is not None:
+            now, latest = self._clock.monotonic(), began + UNDER_WAY
+            at = bisect_left(self._arrived, latest)
+            if now < latest and at < len(self._arrived):
+                del self._arrived[at]
+                insort(self._arrived, now)
+        self._admit()
 
-    def _begin(self) -> None:
+    # ---- who goes when
+
+    def _next(self) -> Lane | None:
+        """The lane whose turn it is; None when nobody waits."""
+        return next((lane for lane in LANES if self._waiting[lane]), None)
+
+    def _wait(self, lane: Lane) -> float:
+        """Seconds until a call of this lane may begin; infinite while it waits for the end of another."""
+        others = lane != "safety"
+        if self._in_flight is not None:
+            free = 1 if others and self._careful and self._in_flight > 1 else 0
+            if self._running >= self._in_flight - free:
+                return inf
+        if self._calls is None:
+            return 0.0
+        now, allowed = self._clock.monotonic(), self._calls
+        if others and self._careful and allowed > 1:
+            allowed -= max(1, int(allowed * KEPT_BACK))
+        del self._arrived[: bisect_right(self._arrived, now - self._window)]
+        over = len(self._arrived) - allowed
+        wait = self._arrived[over] + self._window - now if over >= 0 else 0.0
+        if lane == "bulk" or (others and self._careful):
+            wait = max(wait, self._spread_at + self._window / allowed - now)
+        return wait
+
+    def _begin(self, lane: Lane) -> float:
+        now = self._clock.monotonic()
         self._running += 1
-        if self._starts is not None:
-            self._starts.append(self._clock.monotonic())
+        if self._calls is not None:
+            insort(self._arrived, now + UNDER_WAY)
+            if lane != "safety":
+                self._spread_at = now
+        return now
 
     def _admit(self) -> None:
         """Let in whoever may go; for the rest, come back when the window has room again."""
-        while (queue := self._safety or self._others) and self._free():
-            turn = queue.popleft()
+        while (lane := self._next()) is not None:
+            wait = self._wait(lane)
+            if wait > 0:
+                self._come_back(wait)
+                return
+            turn = self._waiting[lane].popleft()
             if not turn.done():
-                self._begin()
-                turn.set_result(None)
-        if self.waiting and self._timer is None and self._starts and (self._in_flight is None or self._running < self._in_flight):
-            self._timer = self._clock.after(max(_TICK, self._starts[0] + self._window - self._clock.monotonic()), self._again)
+                turn.set_result(self._begin(lane))
+
+    def _come_back(self, wait: float) -> None:
+        """After this many seconds, unless it is sooner anyway; what waits for the end of another call is let in by that end."""
+        at = self._clock.monotonic() + max(_TICK, wait)
+        if wait == inf or (self._timer is not None and self._timer[0] <= at):
+            return
+        if self._timer is not None:
+            self._timer[1].cancel()
+        self._timer = (at, self._clock.after(at - self._clock.monotonic(), self._again))
 
     def _again(self) -> None:
         self._timer = None
         self._admit()
+
+
+class _Call:
+    """One call's place; a class, since it is held around every call."""
+
+    __slots__ = ("_began", "_budget", "_lane")
+
+    def __init__(self, budget: TargetBudget, lane: Lane) -> None:
+        self._budget = budget
+        self._lane = lane
+        self._began = 0.0
+
+    async def __aenter__(self) -> None:
+        self._began = await self._budget.enter(self._lane)
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._budget.leave(self._began)

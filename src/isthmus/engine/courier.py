@@ -3,7 +3,11 @@
     claim ──► hand ──► workers (``in_flight`` of them, each ``send`` up to ``max_batch``) ──► done ──► settle
 
 Claiming, sending and settling run beside each other, each in batches: whatever is finished while a settle is under way is the
-next. The journal hands out at most one delivery of an ordering key at a time, so what is in hand may go in any order.
+next. The journal hands out at most one delivery of an ordering key at a time, so what is in hand may go in any order: safety first.
+
+Before each claim and each send the lease is asked. While it does not hold, nothing is claimed or sent; what is in hand waits, for
+the lease may be extended and the claims are still ours. When the node had to join under a new name, its old claims are others' by
+now: what is in hand is dropped, and what was under way is settled under the name that claimed it, which counts for nothing then.
 
 An outcome that is unknown is checked before anything is sent again. An exception of the client's own is our bug, and the
 outcome of what it was sending is unknown; the endpoint pauses, and what was in that batch goes alone from then on, so that one
@@ -14,24 +18,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 
-from msgspec import structs
+from msgspec import Struct, structs
 
-from isthmus.connectors.port import Client
+from isthmus.connectors.port import Client, NoTurn
 from isthmus.core.classification import Classification
 from isthmus.core.failure import Bug, Failure, Rejected, Transient
-from isthmus.core.outcome import Delivered, Outcome, Retry, Unknown
-from isthmus.core.policy import Policy, policy_for
+from isthmus.core.outcome import Delivered, Outcome, Reject, Retry, Unknown
+from isthmus.core.policy import Lane, Policy, policy_for
 from isthmus.engine import unplannable
 from isthmus.engine.breaker import Breaker, BreakerState
 from isthmus.engine.clock import Clock, deadline
 from isthmus.engine.hand import Hand
+from isthmus.engine.lease import Lease
 from isthmus.engine.lifeline import owner_of
-from isthmus.engine.settling import CLIENT_BUG, settled
-from isthmus.engine.telemetry import AttemptsSettled, BreakerMoved, DeliveriesDied, EndpointPaused, Notify
+from isthmus.engine.settling import CLIENT_BUG, settled, tell
+from isthmus.engine.telemetry import BreakerMoved, EndpointPaused, Notify
 from isthmus.engine.wake import POLL, Wake
 from isthmus.journals.port import Claimed, Outbox, Settlement
 
@@ -42,6 +48,8 @@ PAUSE = 60.0
 """Seconds an endpoint rests after a bug of its client, or while its configuration is refused."""
 OPENING = 0.5
 """Seconds until an endpoint that could not be opened at the start is tried again; doubles up to the breaker's own pause."""
+LAPSED = 0.25
+"""Seconds between two looks at a lease that does not hold."""
 IN_VAIN = 2
 """Probes in a row without an answer after which a drain waits for this endpoint no longer."""
 ALONE = 3
@@ -49,6 +57,15 @@ ALONE = 3
 
 _UNDECLARED = policy_for(Classification(criticality="operations", latency="minutes"))
 """For deliveries of a subscription that the site no longer declares."""
+
+
+class _Flight(Struct, frozen=True):
+    """What one worker carries at once, all of one lane."""
+
+    claims: Sequence[Claimed]
+    owner: str
+    """In whose name they were claimed."""
+    started: datetime
 
 
 class Courier:
@@ -63,7 +80,7 @@ class Courier:
         policies: Mapping[str, Policy],
         clock: Clock,
         rng: random.Random,
-        node: str,
+        lease: Lease,
         notify: Notify,
     ) -> None:
         """``policies``: by subscription that sends to this endpoint."""
@@ -73,7 +90,9 @@ class Courier:
         self._policies = policies
         self._clock = clock
         self._rng = rng
-        self._owner = owner_of(node, endpoint)
+        self._lease = lease
+        self._owner = owner_of(lease.node, endpoint)
+        """In whose name was claimed what is in hand."""
         self._notify = notify
         known = list(policies.values()) or [_UNDECLARED]
         self._pause_at_most = min(one.breaker_pause for one in known)
@@ -81,9 +100,12 @@ class Courier:
         self._in_vain = 0
         self._probe_timeout = min(one.timeout for one in known)
         self.workers = max(1, client.in_flight)
-        self._hand = Hand(workers=self.workers, max_batch=client.max_batch, lanes={one.lane for one in known})
+        lanes = {one.lane for one in known}
+        self._hand = Hand(workers=self.workers, max_batch=client.max_batch, lanes=lanes)
+        self._mixed = "safety" in lanes and len(lanes) > 1
         self._idle: deque[asyncio.Future[None]] = deque()
-        self._done: list[Settlement] = []
+        self._done: list[tuple[str, Settlement]] = []
+        """With the name under which it was claimed."""
         self._opened = False
         self._lost = False
         self.wake = Wake(clock)
@@ -113,11 +135,10 @@ class Courier:
 
     async def hand_back(self) -> None:
         """The engine stops and the loops have ended: settle what is done, return what was not sent."""
-        settlements = [*self._done, *(self._unsent(one) for one in self._hand)]
-        self._done.clear()
+        self._done += [(self._owner, self._unsent(one)) for one in self._hand]
         self._hand.clear()
-        if settlements:
-            await self._journal.settle(settlements, self._owner)
+        while self._done:
+            await self._settle_some()
 
     async def close(self) -> None:
         """Also where it could not be opened: it may have got half-way."""
@@ -128,15 +149,31 @@ class Courier:
 
     async def claiming(self) -> None:
         while True:
+            if not self._may_send(self._owner):
+                await self._regain()
             if self.breaker.state == "open" or not self._opened:
                 await self._probe()
                 continue
             if self._lost and not self.in_hand:
                 await self._release()
-            room = self._room()
-            if room and await self._claim(room) == room:
+            room, lane = self._room()
+            if room and await self._claim(room, lane) == room:
                 continue  # there may be more
-            await self.wake.wait(await self._until_due() if self._room() else POLL)
+            await self.wake.wait(await self._until_due() if self._room()[0] else POLL)
+
+    def _may_send(self, owner: str) -> bool:
+        """Whether the lease holds, and under the name by which this was claimed."""
+        return self._lease.holds and owner_of(self._lease.node, self.endpoint) == owner
+
+    async def _regain(self) -> None:
+        """Wait until the lease holds; what was claimed under a name that is buried is not ours any more."""
+        while not self._lease.holds:
+            await self.wake.wait(LAPSED)
+        owner = owner_of(self._lease.node, self.endpoint)
+        if owner != self._owner:
+            self._hand.clear()
+            self._owner, self._lost = owner, False
+        self._call_workers(self.workers)
 
     async def _release(self) -> None:
         """A claim failed: it may have been made, and only its answer was lost. Nothing else is in hand now, so what is still
@@ -145,26 +182,30 @@ class Courier:
         await self._journal.release(self._owner, self._clock.now())
         self._lost = False
 
-    def _room(self) -> int:
-        if self._lost:
-            return 0
+    def _room(self) -> tuple[int, Lane | None]:
+        """How many to claim, and whether of one lane only: a hand that is full of others has still room for safety."""
+        if self._lost or not self._may_send(self._owner):
+            return 0, None
         if self.breaker.state == "half-open":
-            return 0 if self.in_hand else 1
-        return self._hand.room(len(self._done))
+            return 0 if self.in_hand else 1, None
+        if room := self._hand.room(len(self._done)):
+            return room, None
+        return (self._hand.room_for_safety(), "safety") if self._mixed else (0, None)
 
-    async def _claim(self, room: int) -> int:
+    async def _claim(self, room: int, lane: Lane | None) -> int:
         try:
-            claimed = await self._journal.claim(self.endpoint, room, self._clock.now(), self._owner)
+            claimed = await self._journal.claim(self.endpoint, room, self._clock.now(), self._owner, lane=lane)
         except Transient:
             self._lost = True
             raise
         for one in claimed:
             if one.delivery.operation == unplannable.OPERATION:
-                self._note([one], [unplannable.outcome(one.delivery)], checked=False, started=self._clock.now())
+                self._note(_Flight([one], self._owner, self._clock.now()), [unplannable.outcome(one.delivery)], checked=False)
                 self._settle()
             else:
-                self._hand.add(one, self._policy(one))
-        self._hand.filled(self._clock.monotonic(), full=len(claimed) == room)
+                self._hand.add(one)
+        if lane is None:
+            self._hand.filled(self._clock.monotonic(), full=len(claimed) == room)
         self._call_workers(len(claimed))
         return len(claimed)
 
@@ -201,6 +242,8 @@ class Courier:
         else:
             self._opened, self._in_vain = True, 0
             if self.breaker.state == "open":
+                if self._mixed and not self._lost and self._may_send(self._owner):  # the one that goes first is to be one that matters
+                    await self._claim(min(1, self._hand.room_for_safety()), "safety")
                 self.breaker.answered()
             self._call_workers(self.workers)
 
@@ -225,21 +268,21 @@ class Courier:
     async def working(self) -> None:
         """One worker: it takes what goes in one ``send``, again and again."""
         while True:
-            batch, safety = self._take()
+            batch = self._take()
             if not batch:
                 call: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._idle.append(call)
                 await call
                 continue
             try:
-                await self._carry(batch)
+                await self._carry(_Flight(batch, self._owner, self._clock.now()))
             finally:
-                self._hand.landed(len(batch), safety=safety)
+                self._hand.landed(batch)
                 self._settle()
 
-    def _take(self) -> tuple[list[Claimed], bool]:
-        if not self._opened or not self.breaker.permits(self._hand.flying):
-            return [], False
+    def _take(self) -> list[Claimed]:
+        if not self._opened or not self._may_send(self._owner) or not self.breaker.permits(self._hand.flying):
+            return []
         return self._hand.take(self._clock.monotonic(), single=self.breaker.state == "half-open")
 
     def _call_workers(self, batches: int) -> None:
@@ -249,52 +292,64 @@ class Courier:
                 call.set_result(None)
                 batches -= 1
 
-    async def _carry(self, batch: Sequence[Claimed]) -> None:
+    async def _carry(self, flight: _Flight) -> None:
         """Send one batch, or check one delivery (and send it if it is surely not there), and note how it ended."""
-        started, checked = self._clock.now(), batch[0].unknown
-        timeout = max(self._policy(one).timeout for one in batch)
+        first, many = flight.claims[0], len(flight.claims)
+        checked = first.unknown
+        timeout = max(self._policy(one).timeout for one in flight.claims)
         try:
             async with deadline(self._clock, HUNG * timeout + 30.0):
-                outcomes: Sequence[Outcome] = [await self._client.check(batch[0].delivery, timeout)] if checked else []
+                outcomes: Sequence[Outcome] = [await self._client.check(first.delivery, timeout, lane=first.lane)] if checked else []
                 if not outcomes or (isinstance(outcomes[0], Retry) and not outcomes[0].after):
-                    checked = False
-                    outcomes = await self._send(batch, timeout)
+                    outcomes, checked = await self._send(flight, timeout), False
+        except NoTurn as failure:
+            self._done += [(flight.owner, self._unsent(one, failure.code)) for one in flight.claims]
         except (Transient, TimeoutError) as failure:
             code = failure.code if isinstance(failure, Transient) else "client-hung"
-            self._note(batch, [Unknown(code)] * len(batch), checked=checked, started=started)
+            self._note(flight, [Unknown(code)] * many, checked=checked)
         except (Exception, asyncio.CancelledError) as error:
             if _stopped():
-                self._note(batch, [Unknown("stopped")] * len(batch), checked=False, started=started)
+                self._note(flight, [Unknown("stopped")] * many, checked=False)
                 raise
             code = error.code if isinstance(error, Failure) else "client-exception"
-            self._note(batch, [Unknown(code)] * len(batch), checked=False, started=started, bug=True)
+            self._note(flight, [Unknown(code)] * many, checked=False, bug=True)
             self._pause(code, f"send raised {type(error).__name__}")
         else:
-            self._note(batch, outcomes, checked=checked, started=started)
+            self._note(flight, outcomes, checked=checked)
 
-    async def _send(self, batch: Sequence[Claimed], timeout: float) -> Sequence[Outcome]:
-        outcomes = await self._client.send([one.delivery for one in batch], timeout)
-        if len(outcomes) != len(batch):
-            raise Bug("outcomes", f"the client of {self.endpoint} gave {len(outcomes)} outcomes for {len(batch)} deliveries")
+    async def _send(self, flight: _Flight, timeout: float) -> Sequence[Outcome]:
+        if not self._may_send(flight.owner):
+            raise NoTurn("lease-lapsed", "another node may have taken it over")
+        outcomes = await self._client.send([one.delivery for one in flight.claims], timeout, lane=flight.claims[0].lane)
+        if len(outcomes) != len(flight.claims):
+            raise Bug("outcomes", f"the client of {self.endpoint} gave {len(outcomes)} outcomes for {len(flight.claims)} deliveries")
         return outcomes
 
-    def _note(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], *, checked: bool, started: datetime, bug: bool = False) -> None:
-        ended, now = self._clock.now(), self._clock.monotonic()
-        for claimed, outcome in zip(batch, outcomes, strict=True):
-            settlement = settled(claimed, outcome, self._policy(claimed), checked=checked, started=started, ended=ended, rng=self._rng)
-            if bug and len(batch) == 1 and claimed.attempt >= ALONE:
+    def _note(self, flight: _Flight, outcomes: Sequence[Outcome], *, checked: bool, bug: bool = False) -> None:
+        ended = self._clock.now()
+        for claimed, outcome in zip(flight.claims, outcomes, strict=True):
+            policy = self._policy(claimed)
+            settlement = settled(claimed, outcome, policy, checked=checked, started=flight.started, ended=ended, rng=self._rng)
+            if bug and len(flight.claims) == 1 and claimed.attempt >= ALONE:
                 settlement = structs.replace(settlement, state="dead", reason=CLIENT_BUG, not_before=None)
-            self._done.append(settlement)
-            if isinstance(outcome, Retry | Unknown):
-                self.breaker.failed(now, outcome.code, outcome.after if isinstance(outcome, Retry) else None)
-            elif claimed.delivery.operation != unplannable.OPERATION:
-                self.breaker.succeeded()
+            self._done.append((flight.owner, settlement))
+        if flight.claims[0].delivery.operation != unplannable.OPERATION:
+            self._judge(outcomes)
 
-    def _unsent(self, claimed: Claimed) -> Settlement:
+    def _judge(self, outcomes: Sequence[Outcome]) -> None:
+        """What one ``send`` says of the endpoint: it answered something, or it failed, once; what was not even tried says nothing."""
+        failed = [one for one in outcomes if isinstance(one, Unknown) or (isinstance(one, Retry) and not one.untried)]
+        if any(isinstance(one, Delivered | Reject) for one in outcomes):
+            self.breaker.succeeded()
+        elif failed:
+            wishes = [one.after for one in failed if isinstance(one, Retry) and one.after]
+            self.breaker.failed(self._clock.monotonic(), failed[0].code, max(wishes, default=None))
+
+    def _unsent(self, claimed: Claimed, code: str = "not-sent") -> Settlement:
         now = self._clock.now()
         return Settlement(
             delivery_id=claimed.delivery.id,
-            outcome=Retry("not-sent"),
+            outcome=Retry(code, untried=True),
             state="unknown" if claimed.unknown else "due",
             started_at=now,
             ended_at=now,
@@ -311,31 +366,17 @@ class Courier:
             if not self._done:
                 await self._settle.wait()
                 continue
-            batch = self._done[:SETTLED_AT_ONCE]
-            await self._journal.settle(batch, self._owner)
-            del self._done[: len(batch)]
+            batch = await self._settle_some()
             self.wake()
-            self._tell(batch)
+            tell(batch, self.endpoint, self._notify)
 
-    def _tell(self, batch: Sequence[Settlement]) -> None:
-        states = Counter(one.state for one in batch)
-        self._notify(
-            AttemptsSettled(
-                endpoint=self.endpoint,
-                delivered=states["delivered"],
-                due=states["due"],
-                unknown=states["unknown"],
-                dead=states["dead"],
-            )
-        )
-        dead: dict[tuple[str, str], list[Settlement]] = {}
-        for one in batch:
-            if one.state == "dead" and not isinstance(one.outcome, Delivered):
-                dead.setdefault((one.reason, one.outcome.code), []).append(one)
-        for (reason, code), those in dead.items():
-            self._notify(
-                DeliveriesDied(endpoint=self.endpoint, reason=reason, code=code, delivery_id=those[0].delivery_id, deliveries=len(those))
-            )
+    async def _settle_some(self) -> Sequence[Settlement]:
+        """Of one name only: a settlement under another than its claim's might end what somebody else is sending."""
+        owner = self._done[0][0]
+        batch = [one for _, one in takewhile(lambda named: named[0] == owner, self._done[:SETTLED_AT_ONCE])]
+        await self._journal.settle(batch, owner)
+        del self._done[: len(batch)]
+        return batch
 
 
 def _stopped() -> bool:

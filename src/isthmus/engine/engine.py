@@ -16,6 +16,7 @@ from isthmus.core.site import Site
 from isthmus.engine.answers import Answers, Pseudonym
 from isthmus.engine.clock import Clock
 from isthmus.engine.courier import Courier
+from isthmus.engine.lease import Alone
 from isthmus.engine.lifeline import IsAlive, Lifeline, on_this_host
 from isthmus.engine.planning import Planning
 from isthmus.engine.pruner import Pruner
@@ -71,7 +72,7 @@ class Engine:
                 policies={one.name: policy_for(one.classification) for one in site.subscriptions if one.to.name == name},
                 clock=clock,
                 rng=rng,
-                node=node,
+                lease=Alone(node),
                 notify=notify,
             )
             for name, client in clients.items()

@@ -1,16 +1,19 @@
 """Hand: what a courier has claimed and not settled yet; who goes next, and how many to claim ahead. Pure but for its state.
 
-Safety goes first, and where it shares an endpoint with other lanes, one worker is kept free of them. How many are claimed
-ahead adapts to the endpoint: a fast one is never kept waiting for a commit, and with a slow one little is in hand when the
-process dies (for all that is in hand must then be checked).
+Lane by lane, safety first; a batch is of one lane only, so that nothing critical is sent behind bulk or waits in its calls. Where
+safety shares an endpoint with other lanes, one worker is kept free of them, and it has room in hand however much of them is there.
+
+How many are claimed ahead adapts to the endpoint: a fast one is never kept waiting for a commit, and with a slow one little is in
+hand when the process dies (for all that is in hand must then be checked).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
-from isthmus.core.policy import Policy
+from isthmus.core.policy import LANES, Lane
 from isthmus.journals.port import Claimed
 
 MOST_AHEAD = 512
@@ -20,61 +23,64 @@ QUICK, SLOW = 0.1, 1.0
 
 
 class Hand:
-    def __init__(self, *, workers: int, max_batch: int, lanes: set[str]) -> None:
+    def __init__(self, *, workers: int, max_batch: int, lanes: AbstractSet[Lane]) -> None:
         self._most_in_batch = max(1, max_batch)
         self._least = self._most_in_batch * workers
         self._workers_for_others = workers - 1 if "safety" in lanes and len(lanes) > 1 and workers > 1 else workers
         self._ahead = 2 * self._least
-        self._safety: deque[Claimed] = deque()
-        self._others: deque[Claimed] = deque()
+        self._waiting: dict[Lane, deque[Claimed]] = {lane: deque() for lane in LANES}
         self._batches_of_others = 0
         self._filled_at, self._filled = 0.0, False
         self.flying = 0
         """Deliveries that are being sent."""
 
     def __len__(self) -> int:
-        return len(self._safety) + len(self._others) + self.flying
+        return sum(map(len, self._waiting.values())) + self.flying
 
     def __iter__(self) -> Iterator[Claimed]:
         """What waits to be sent."""
-        yield from self._safety
-        yield from self._others
+        for queue in self._waiting.values():
+            yield from queue
 
     def clear(self) -> None:
-        self._safety.clear()
-        self._others.clear()
+        for queue in self._waiting.values():
+            queue.clear()
 
     def room(self, unsettled: int) -> int:
         """How many to claim now; 0 while enough is in hand to keep the workers busy during a commit."""
         room = self._ahead - len(self) - unsettled
         return room if room >= self._least else 0
 
-    def add(self, claimed: Claimed, policy: Policy) -> None:
-        (self._safety if policy.lane == "safety" else self._others).append(claimed)
+    def room_for_safety(self) -> int:
+        """How many of the safety lane to claim, however full the hand is of others."""
+        return max(0, 2 * self._least - len(self._waiting["safety"]))
+
+    def add(self, claimed: Claimed) -> None:
+        self._waiting[claimed.lane].append(claimed)
 
     def filled(self, now: float, *, full: bool) -> None:
         """A claim is in hand; ``full``: there was as much to claim as there was room."""
         self._filled_at, self._filled = now, full
 
-    def take(self, now: float, *, single: bool) -> tuple[list[Claimed], bool]:
-        """What one worker sends next (nothing: it waits), and whether it is of the safety lane."""
-        safety = bool(self._safety)
-        queue = self._safety if safety else self._others
-        if not queue or not (safety or self._batches_of_others < self._workers_for_others):
-            return [], safety
+    def take(self, now: float, *, single: bool) -> list[Claimed]:
+        """What one worker sends next, all of one lane; nothing: it waits."""
+        lane = next((lane for lane in LANES if self._waiting[lane]), None)
+        if lane is None or (lane != "safety" and self._batches_of_others >= self._workers_for_others):
+            return []
+        queue = self._waiting[lane]
         batch = [queue.popleft()]
         most = 1 if single or batch[0].unknown else self._most_in_batch
         while queue and len(batch) < most and not queue[0].unknown:
             batch.append(queue.popleft())
         self.flying += len(batch)
-        self._batches_of_others += not safety
-        if not self._safety and not self._others:
+        self._batches_of_others += lane != "safety"
+        if not any(self._waiting.values()):
             self._adapt(now - self._filled_at)
-        return batch, safety
+        return batch
 
-    def landed(self, deliveries: int, *, safety: bool) -> None:
-        self.flying -= deliveries
-        self._batches_of_others -= not safety
+    def landed(self, batch: Sequence[Claimed]) -> None:
+        self.flying -= len(batch)
+        self._batches_of_others -= batch[0].lane != "safety"
 
     def _adapt(self, took: float) -> None:
         """All that was claimed has left: were we too timid or too bold?"""

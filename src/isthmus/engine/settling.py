@@ -5,6 +5,7 @@
     Retry        due, after a back-off               dead (gave-up)
     Unknown      unknown: checked, after a back-off  after a send: unknown; after a check: dead (outcome-unknown)
     Reject       dead (rejected)                     dead (rejected)
+    untried      due, after the shortest back-off    due, after the shortest back-off
 
 A receiver's own wish (Retry-After) is honoured when it is longer than our pause, up to an hour. An unknown outcome is checked
 at least once before anybody gives up, whatever the policy says, for it may well have been delivered.
@@ -13,12 +14,15 @@ at least once before anybody gives up, whatever the policy says, for it may well
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from isthmus.core.outcome import Delivered, Outcome, Reject, Retry
+from isthmus.core.outcome import Delivered, Outcome, Reject, Retry, Unknown
 from isthmus.core.policy import Policy
 from isthmus.engine.backoff import pause
+from isthmus.engine.telemetry import AttemptsSettled, DeliveriesDied, Notify
 from isthmus.journals.port import Claimed, Settlement
 
 LONGEST_WISH = 3_600.0
@@ -38,14 +42,15 @@ def settled(
         state = "delivered"
     elif isinstance(outcome, Reject):
         state, reason = "dead", REJECTED
-    elif isinstance(outcome, Retry) and too_old:
+    elif isinstance(outcome, Retry) and too_old and not outcome.untried:
         state, reason = "dead", GAVE_UP
-    elif too_old and checked:
+    elif isinstance(outcome, Unknown) and too_old and checked:
         state, reason = "dead", NEVER_KNOWN
     else:
         state = "due" if isinstance(outcome, Retry) else "unknown"
         wish = min(LONGEST_WISH, (outcome.after or 0.0) if isinstance(outcome, Retry) else 0.0)
-        drawn = pause(claimed.attempt, first=policy.first_retry, longest=policy.max_retry, rng=rng)
+        attempt = 1 if isinstance(outcome, Retry) and outcome.untried else claimed.attempt
+        drawn = pause(attempt, first=policy.first_retry, longest=policy.max_retry, rng=rng)
         not_before = ended + timedelta(seconds=max(wish, drawn))
     return Settlement(
         delivery_id=claimed.delivery.id,
@@ -56,3 +61,17 @@ def settled(
         not_before=not_before,
         reason=reason,
     )
+
+
+def tell(settlements: Sequence[Settlement], endpoint: str, notify: Notify) -> None:
+    """Count what became of them; deaths by their reason."""
+    states = Counter(one.state for one in settlements)
+    notify(
+        AttemptsSettled(endpoint=endpoint, delivered=states["delivered"], due=states["due"], unknown=states["unknown"], dead=states["dead"])
+    )
+    dead: dict[tuple[str, str], list[Settlement]] = {}
+    for one in settlements:
+        if one.state == "dead" and not isinstance(one.outcome, Delivered):
+            dead.setdefault((one.reason, one.outcome.code), []).append(one)
+    for (reason, code), those in dead.items():
+        notify(DeliveriesDied(endpoint=endpoint, reason=reason, code=code, delivery_id=those[0].delivery_id, deliveries=len(those)))

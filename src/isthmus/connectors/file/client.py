@@ -70,7 +70,8 @@ class FileClient:
         """Read what is there under the name, and compare."""
         name = file_name(delivery.operation)
         try:
-            found = await self._apart(lambda: self._digest(name), timeout)
+            async with self._budget.call(lane):
+                found = await self._apart(lambda: self._digest(name), timeout)
         except TimeoutError:
             return Unknown("timeout", "the folder did not answer within the time-out")
         except OSError as error:
@@ -90,7 +91,8 @@ class FileClient:
 
     async def ping(self, timeout: float) -> None:
         try:
-            await self._apart(lambda: sync_folder(self._folder), timeout)
+            async with self._budget.call("safety"):
+                await self._apart(lambda: sync_folder(self._folder), timeout)
         except OSError as error:  # TimeoutError is one
             reason = error.strerror or "no answer within the time-out"
             raise Transient("folder", f"endpoints.{self._name}.folder: {self._folder} cannot be used ({reason})") from error

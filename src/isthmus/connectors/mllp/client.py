@@ -76,7 +76,7 @@ class MllpClient:
     async def ping(self, timeout: float) -> None:
         """Make a connection of its own, and close it."""
         try:
-            async with asyncio.timeout(timeout):
+            async with self._budget.call("safety"), asyncio.timeout(timeout):
                 link = await self._connect(timeout)
                 try:
                     await self._accepted(link)

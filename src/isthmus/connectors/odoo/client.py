@@ -67,7 +67,7 @@ class OdooClient:
             await http.close()
 
     async def ping(self, timeout: float) -> None:
-        deadline = Deadline(timeout)
+        deadline = Deadline(timeout, "safety")
         try:
             await self._greet((await self._ready(deadline)).session, deadline)
         except Fault as fault:
@@ -87,14 +87,14 @@ class OdooClient:
             raise Fault("reject", "wrong-company", wrong)
 
     async def look(self, lookup: Lookup[Any], timeout: float, *, lane: Lane = "normal") -> object:
-        deadline = Deadline(timeout)
+        deadline = Deadline(timeout, lane)
         try:
             return await (await self._ready(deadline)).lookups.answer(lookup, deadline)
         except Fault as fault:
             raise fault.failure from None
 
     async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
-        deadline = Deadline(timeout, calls=_CALLS)
+        deadline = Deadline(timeout, lane, calls=_CALLS)
         works = [_opened(delivery) for delivery in deliveries]
         todo = [work for work in works if isinstance(work, Work)]
         try:
@@ -108,7 +108,7 @@ class OdooClient:
         return [work if isinstance(work, Reject) else _outcome(work) for work in works]
 
     async def check(self, delivery: Delivery, timeout: float, *, lane: Lane = "normal") -> Outcome:
-        deadline = Deadline(timeout, calls=_CALLS)
+        deadline = Deadline(timeout, lane, calls=_CALLS)
         work = _opened(delivery)
         if isinstance(work, Reject):
             return work
@@ -129,7 +129,7 @@ class OdooClient:
                 if self._http is None:
                     self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=max(4, self.in_flight)))
                 if self._desk is None:
-                    async with self._budget.call():
+                    async with self._budget.call("safety"):
                         choice = await choose(self._http, self._settings, max(0.1, min(deadline.next_call, 30.0)))
                     self.notice = choice.notice
                     session = Session(

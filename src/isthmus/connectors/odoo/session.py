@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from isthmus.connectors.odoo.faults import Fault, by_messages
 from isthmus.connectors.odoo.transport import Transport
 from isthmus.connectors.port import Budget
+from isthmus.core.policy import Lane
 
 _CONTEXT = {"lang": "en_US", "tz": "UTC", "tracking_disable": True, "mail_create_nosubscribe": True, "mail_auto_subscribe_no_notify": True}
 """English, because refusals of ``load`` are told apart by their words; UTC, because ``load`` reads times in the user's zone; no
@@ -26,9 +27,12 @@ Row = Sequence[str]
 
 
 class Deadline:
-    """How long one call may take, and until when a ``send``, which makes several, may begin new ones."""
+    """What one ``send``, ``check`` or ``look``, which makes several calls, is granted: the time for one call, until when it may begin
+    new ones, and the lane in which they wait for their turn.
+    """
 
-    def __init__(self, call: float, *, calls: float = 1.0) -> None:
+    def __init__(self, call: float, lane: Lane, *, calls: float = 1.0) -> None:
+        self.lane = lane
         self._call = call
         self._end = time.monotonic() + call * calls
 
@@ -116,7 +120,7 @@ class Session:
         named: Mapping[str, object],
     ) -> Any:
         whole = {**_CONTEXT, "allowed_company_ids": [self._company], **_QUIET.get(model, {}), **context}
-        async with self._budget.call():
+        async with self._budget.call(deadline.lane):
             if (left := min(deadline.next_call, self._timeout)) <= 0:
                 raise Fault("retry", "no-time-left", f"{model}/{method}: the attempt's time was used up before this call; nothing was sent")
             return await self.transport.call(model, method, named, ids=ids, context=whole, timeout=left)
