@@ -1,7 +1,7 @@
 # Two commands do all the set-up on a fresh Debian or Ubuntu machine with Python 3.11 or newer, git and make:
 #   make run    the reference hospital: simulated feed -> MLLP -> journal -> practice Odoo, with a live summary
 #   make test   every test, with a real PostgreSQL and a real Odoo 19 that it installs, starts and stops itself
-.PHONY: run test check lint format docs lock clean help
+.PHONY: run test check lint format docs bench lock clean help
 
 BIN := .venv/bin
 
@@ -19,6 +19,9 @@ format: .venv/.dev ## let ruff write the layout
 
 docs: .venv/.dev ## write docs/reference anew from the code
 	@$(BIN)/python tools/reference.py
+
+bench: .venv/.dev ## measure the product and its peers, about seven minutes; ARGS=--quick for one, ARGS=--page to write the page too
+	@$(BIN)/python -m bench.product $(ARGS)
 
 lock: .venv/.dev ## pin what pyproject.toml asks for, with hashes
 	@tools/lock
