@@ -13,8 +13,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 from real.odoo import odoo, odoo_server
+from real.rabbitmq import rabbit, rabbits
 
-__all__ = ["odoo", "odoo_server"]
+__all__ = ["odoo", "odoo_server", "rabbit", "rabbits"]
 
 ROOT = Path(__file__).parent.parent
 

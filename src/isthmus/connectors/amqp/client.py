@@ -33,6 +33,8 @@ from isthmus.core.lookup import Lookup
 from isthmus.core.outcome import Delivered, Outcome, Receipt, Reject, Retry, Unknown
 from isthmus.core.policy import Lane
 
+LOOK = 25
+"""Turns of the event loop before a batch: an end of the connection that has arrived is seen then, and nothing is written into it."""
 CONFIRMED = Delivered((Receipt("transport", "confirmed"),))
 
 
@@ -68,8 +70,8 @@ class AmqpClient:
             else:
                 # Each begins to write before the next: what goes out is in this order, and all confirmations are awaited together.
                 outcomes = await asyncio.gather(*(self._publish(exchange, one, ends) for one in deliveries))
-        if any(isinstance(one, Unknown) for one in outcomes):
-            await self._drop()
+        if any(isinstance(one, Unknown | Retry) for one in outcomes):
+            await self._drop()  # also after a nack: a channel goes on asking a leader that is gone
         self.counts.update(one.code for one in outcomes if not isinstance(one, Delivered))
         return outcomes
 
@@ -113,6 +115,8 @@ class AmqpClient:
 
     async def _ready(self, timeout: float) -> AbstractExchange:
         async with self._opening:
+            for _ in range(LOOK):
+                await asyncio.sleep(0)
             if self._exchange is not None and self._link is not None and self._link.alive:
                 return self._exchange
             await self._drop()
