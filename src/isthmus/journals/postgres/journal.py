@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final, Literal
@@ -30,7 +30,8 @@ from isthmus.journals.port import (
     Tally,
     Translated,
 )  # fmt: skip
-from isthmus.journals.postgres import acts, archive, intake, outbox, stages, upkeep
+from isthmus.journals.postgres import acts, archive, intake, members, outbox, stages, upkeep
+from isthmus.journals.postgres.bell import Bell
 from isthmus.journals.postgres.rows import Seals
 from isthmus.journals.postgres.schema import migrate
 from isthmus.journals.postgres.shelves import Shelves
@@ -53,6 +54,7 @@ class PostgresJournal:
         self._store = Store(dsn, connections, Seals(keyring))
         self._ring = keyring.id
         self._shelves = Shelves(self._store, shelf_bytes)
+        self._bell = Bell(self._store)
         self._in_doubt: set[UUID] = set()
         """Calls of ``claim`` that were cut off: whatever they took was handed to nobody and is given back before the next."""
 
@@ -67,6 +69,7 @@ class PostgresJournal:
             raise
 
     async def close(self) -> None:
+        await self._bell.close()
         await self._store.close()
 
     async def prune(self, interface: str, before: datetime, now: datetime, limit: int = 10_000) -> Pruned:
@@ -161,7 +164,8 @@ class PostgresJournal:
             await self._store.transact(lambda session: outbox.settle(session, settlements, owner))
 
     async def release(self, owner: str, now: datetime) -> int:
-        return await self._store.transact(lambda session: outbox.release(session, owner, now))
+        lost = await self._store.transact(lambda session: outbox.release(session, [owner], now))
+        return lost.total()
 
     async def owners(self) -> Sequence[str]:
         async with self._store.session() as session:
@@ -174,6 +178,27 @@ class PostgresJournal:
 
     async def receipt(self, delivery_key: str, endpoint: str, receipt: Receipt, now: datetime) -> bool:
         return await self._store.transact(lambda session: outbox.receipt(session, delivery_key, endpoint, receipt, now))
+
+    # ---- several nodes -----------------------------------------------------------------------------------------------------------
+
+    async def join(self, node: str, lease: float) -> None:
+        await self._store.transact(lambda session: members.join(session, node, lease))
+
+    async def beat(self, node: str, lease: float) -> Sequence[str] | None:
+        async with self._store.session() as session:
+            return await members.beat(session, node, lease)
+
+    async def bury(self, now: datetime) -> Mapping[str, int]:
+        return await self._store.transact(lambda session: members.bury(session, now))
+
+    async def leave(self, node: str, now: datetime) -> None:
+        await self._store.transact(lambda session: members.leave(session, node, now))
+
+    async def ring(self, topics: AbstractSet[str]) -> None:
+        await self._bell.ring(topics)
+
+    async def listen(self, rung: Callable[[str], None]) -> None:
+        await self._bell.listen(rung)
 
     # ---- people ------------------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -70,14 +71,15 @@ async def settle(session: Session, settlements: Sequence[Settlement], owner: str
     await ending.keep(session)
 
 
-async def release(session: Session, owner: str, now: datetime) -> int:
-    await lock_endpoints(session, [row["endpoint"] for row in await session.rows("endpoints_of", owner)])
-    lost = await session.rows("take_sending", owner, None)
+async def release(session: Session, owners: Sequence[str], now: datetime) -> Counter[str]:
+    """Owner → claims that were lost with it."""
+    await lock_endpoints(session, [row["endpoint"] for row in await session.rows("endpoints_of", owners)])
+    lost = await session.rows("take_all_sending", owners)
     ending = _Ending(session.seals)
     for row in lost:
-        ending.lost(row, owner, now)
+        ending.lost(row, now)
     await ending.keep(session)
-    return len(lost)
+    return Counter(row["owner"] for row in lost)
 
 
 async def receipt(session: Session, delivery_key: str, endpoint: str, found: Receipt, now: datetime) -> bool:
@@ -134,12 +136,12 @@ class _Ending:
         self._history.count("attempt", row["endpoint"], "too-late")
         self._history.step(row["message"], row["seq"], row["id"], one.ended_at, "too-late", code=code, detail=detail, by=owner)
 
-    def lost(self, row: Row, owner: str, now: datetime) -> None:
+    def lost(self, row: Row, now: datetime) -> None:
         """Its owner is gone and nobody knows how far it came: to be checked at once."""
         self._back.append((row["seq"], "unknown", row["attempt"], now, None, "owner-gone"))
         self._history.count("attempt", row["endpoint"], "lost")
         self._history.move("delivery", row["subscription"], "sending", "unknown")
-        self._history.step(row["message"], row["seq"], row["id"], now, "unknown", code="owner-gone", by=owner)
+        self._history.step(row["message"], row["seq"], row["id"], now, "unknown", code="owner-gone", by=row["owner"])
 
     async def keep(self, session: Session) -> None:
         leaving = [*self._gone, *self._superseded]

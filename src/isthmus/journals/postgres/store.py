@@ -94,6 +94,16 @@ class Store:
             await pool.close()
 
     @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection[Row]]:
+        """A connection of one's own, beside the pool; closed at the end."""
+        with _told_apart():
+            connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS, server_settings=dict(_SETTINGS))
+            try:
+                yield connection
+            finally:
+                connection.terminate()
+
+    @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """A connection without a transaction: each statement commits by itself."""
         if self._pool is None:

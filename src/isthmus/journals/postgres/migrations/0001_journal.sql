@@ -205,6 +205,16 @@ CREATE TABLE subscription (
     detail bytea                  -- sealed
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
+-- ---- nodes ------------------------------------------------------------------------------------------------------------------
+
+-- Who shares this journal. Of each name the latest incarnation; buried, and also who has left, stays as a stone without a lease, so
+-- that it cannot come back.
+CREATE TABLE node (
+    name text PRIMARY KEY,
+    incarnation text NOT NULL,
+    lease_until timestamptz       -- by this server's clock
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
 -- ---- counters and the pruner's places ---------------------------------------------------------------------------------------
 
 -- Sum over the shards. Which shard a transaction counts in depends on its connection, so that nodes seldom wait for each other.

@@ -77,14 +77,24 @@ FROM unnest($1::text[]) AS given (id)
 CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.id = given.id LIMIT 1) AS d;
 
 -- name: endpoints_of
-SELECT DISTINCT d.endpoint FROM sending s JOIN due d USING (seq) WHERE s.owner = $1;
+SELECT DISTINCT d.endpoint FROM sending s JOIN due d USING (seq) WHERE s.owner = ANY ($1::text[]);
 
 -- name: take_sending
 -- What this owner has in hand, of these; whatever else is settled comes too late.
 WITH taken AS (
-    DELETE FROM sending WHERE owner = $1 AND ($2::bigint[] IS NULL OR seq = ANY ($2)) RETURNING seq, attempt
+    DELETE FROM sending WHERE owner = $1 AND seq = ANY ($2::bigint[]) RETURNING seq, owner, attempt
 )
-SELECT d.seq, d.message, d.endpoint, d.subscription, d.line, d.replaced, taken.attempt, delivery.id
+SELECT taken.owner, d.seq, d.message, d.endpoint, d.subscription, d.line, d.replaced, taken.attempt, delivery.id
+FROM taken
+CROSS JOIN LATERAL (SELECT * FROM due WHERE due.seq = taken.seq LIMIT 1) AS d
+CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = taken.seq LIMIT 1) AS delivery
+ORDER BY d.seq;
+
+-- name: take_all_sending
+WITH taken AS (
+    DELETE FROM sending WHERE owner = ANY ($1::text[]) RETURNING seq, owner, attempt
+)
+SELECT taken.owner, d.seq, d.message, d.endpoint, d.subscription, d.line, d.replaced, taken.attempt, delivery.id
 FROM taken
 CROSS JOIN LATERAL (SELECT * FROM due WHERE due.seq = taken.seq LIMIT 1) AS d
 CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = taken.seq LIMIT 1) AS delivery
