@@ -53,6 +53,8 @@ class Unknown(Struct, frozen=True, tag="unknown"):
 
     code: str
     detail: str = ""
+    untried: bool = False
+    """True where it is our own time, budget or lease that was used up before one could know; likewise no sign of the endpoint."""
 
 
 Outcome = Delivered | Retry | Reject | Unknown

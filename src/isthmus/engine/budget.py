@@ -9,11 +9,17 @@ from contextlib import AbstractAsyncContextManager
 from math import inf
 from types import TracebackType
 
+from isthmus.connectors.port import NoTurn
 from isthmus.core.policy import LANES, Lane
-from isthmus.engine.clock import Clock, Timer
+from isthmus.engine.clock import Clock, Timer, deadline
+from isthmus.engine.lease import Lease
 
 UNDER_WAY = 0.25
 """Seconds within which a call is taken to have reached the target, where its end does not prove it earlier."""
+PATIENCE = 30.0
+"""Seconds that a call waits for its turn; after that its work is tried again later, and others of its lane go meanwhile."""
+CAREFUL = 600.0
+"""Seconds for which something is kept free for the safety lane after each of its calls."""
 KEPT_BACK = 0.1
 """The part of the calls in a second (at least one) that only the safety lane may take."""
 _TICK = 0.001
@@ -28,15 +34,19 @@ class TargetBudget:
     where it takes longer). A rate below one call a second stretches the window instead.
 
     Waiting calls go by lane, and within a lane in order of arrival. Calls of bulk are spread over the second, for a burst would
-    fill it for all. From the first call of the safety lane on, the other lanes are all spread, leave one call in flight free
+    fill it for all. Where the safety lane is used (``CAREFUL``), the other lanes are all spread, leave one call in flight free
     (where two or more are allowed) and a part of the second: so what is critical waits for nobody, or for as long as it takes
     until the next of the evenly spread places is free.
     """
 
-    def __init__(self, clock: Clock, *, calls_per_second: float | None = None, in_flight: int | None = None) -> None:
+    def __init__(
+        self, clock: Clock, *, calls_per_second: float | None = None, in_flight: int | None = None, lease: Lease | None = None
+    ) -> None:
+        """``lease``: asked when a call's turn has come, for it may have lapsed while the call waited; None: nobody can take over."""
         self._clock = clock
+        self._lease = lease
         self._running = 0
-        self._careful = False
+        self._careful_until = -inf
         self._arrived: list[float] = []
         """Of each call that counts: when it has arrived at the target, at the latest; ascending."""
         self._spread_at = -inf
@@ -73,21 +83,32 @@ class TargetBudget:
     # ---- for one call
 
     async def enter(self, lane: Lane) -> float:
-        """Wait for the turn of a call; the time at which it begins."""
-        self._careful = self._careful or lane == "safety"
+        """Wait for the turn of a call; the time at which it begins. Raises ``NoTurn``."""
+        if lane == "safety":
+            self._careful_until = self._clock.monotonic() + CAREFUL
         if self._next() is None and self._wait(lane) <= 0:
             return self._begin(lane)
+        began = await self._turn(lane)
+        if self._lease is not None and not self._lease.holds:
+            self.leave(began)
+            raise NoTurn("lease-lapsed", "the node may have been taken over while this waited")
+        return began
+
+    async def _turn(self, lane: Lane) -> float:
         turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._waiting[lane].append(turn)
         self._admit()
         try:
-            return await turn
-        except asyncio.CancelledError:
+            async with deadline(self._clock, PATIENCE):
+                return await turn
+        except (asyncio.CancelledError, TimeoutError) as error:
             if turn.done() and not turn.cancelled():  # its turn came in the same moment: give it back
                 self._running -= 1
             elif turn in self._waiting[lane]:
                 self._waiting[lane].remove(turn)
             self._admit()
+            if isinstance(error, TimeoutError):
+                raise NoTurn("no-turn", f"the target's budget had no room for it in {PATIENCE:g} s") from None
             raise
 
     def leave(self, began: float) -> None:
@@ -96,7 +117,7 @@ class TargetBudget:
         if self._calls is not None:
             now, latest = self._clock.monotonic(), began + UNDER_WAY
             at = bisect_left(self._arrived, latest)
-            if now < latest and at < len(self._arrived):
+            if now < latest and at < len(self._arrived) and self._arrived[at] == latest:
                 del self._arrived[at]
                 insort(self._arrived, now)
         self._admit()
@@ -109,20 +130,21 @@ class TargetBudget:
 
     def _wait(self, lane: Lane) -> float:
         """Seconds until a call of this lane may begin; infinite while it waits for the end of another."""
-        others = lane != "safety"
+        now = self._clock.monotonic()
+        careful = lane != "safety" and now < self._careful_until
         if self._in_flight is not None:
-            free = 1 if others and self._careful and self._in_flight > 1 else 0
+            free = 1 if careful and self._in_flight > 1 else 0
             if self._running >= self._in_flight - free:
                 return inf
         if self._calls is None:
             return 0.0
-        now, allowed = self._clock.monotonic(), self._calls
-        if others and self._careful and allowed > 1:
+        allowed = self._calls
+        if careful and allowed > 1:
             allowed -= max(1, int(allowed * KEPT_BACK))
         del self._arrived[: bisect_right(self._arrived, now - self._window)]
         over = len(self._arrived) - allowed
         wait = self._arrived[over] + self._window - now if over >= 0 else 0.0
-        if lane == "bulk" or (others and self._careful):
+        if lane == "bulk" or careful:
             wait = max(wait, self._spread_at + self._window / allowed - now)
         return wait
 

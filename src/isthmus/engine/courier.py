@@ -338,7 +338,7 @@ class Courier:
 
     def _judge(self, outcomes: Sequence[Outcome]) -> None:
         """What one ``send`` says of the endpoint: it answered something, or it failed, once; what was not even tried says nothing."""
-        failed = [one for one in outcomes if isinstance(one, Unknown) or (isinstance(one, Retry) and not one.untried)]
+        failed = [one for one in outcomes if isinstance(one, Retry | Unknown) and not one.untried]
         if any(isinstance(one, Delivered | Reject) for one in outcomes):
             self.breaker.succeeded()
         elif failed:

@@ -5,7 +5,8 @@
     Retry        due, after a back-off               dead (gave-up)
     Unknown      unknown: checked, after a back-off  after a send: unknown; after a check: dead (outcome-unknown)
     Reject       dead (rejected)                     dead (rejected)
-    untried      due, after the shortest back-off    due, after the shortest back-off
+
+What was not even tried (``untried``) does not grow older by it: it never gives up, and its back-off is the first.
 
 A receiver's own wish (Retry-After) is honoured when it is longer than our pause, up to an hour. An unknown outcome is checked
 at least once before anybody gives up, whatever the policy says, for it may well have been delivered.
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from isthmus.core.outcome import Delivered, Outcome, Reject, Retry, Unknown
+from isthmus.core.outcome import Delivered, Outcome, Reject, Retry
 from isthmus.core.policy import Policy
 from isthmus.engine.backoff import pause
 from isthmus.engine.telemetry import AttemptsSettled, DeliveriesDied, Notify
@@ -37,21 +38,19 @@ def settled(
     """``checked``: the outcome is what a check came to, not a send."""
     state: Literal["delivered", "due", "unknown", "dead"]
     not_before, reason = None, ""
-    too_old = (ended - claimed.created_at).total_seconds() >= policy.give_up_after
     if isinstance(outcome, Delivered):
         state = "delivered"
     elif isinstance(outcome, Reject):
         state, reason = "dead", REJECTED
-    elif isinstance(outcome, Retry) and too_old and not outcome.untried:
-        state, reason = "dead", GAVE_UP
-    elif isinstance(outcome, Unknown) and too_old and checked:
-        state, reason = "dead", NEVER_KNOWN
     else:
         state = "due" if isinstance(outcome, Retry) else "unknown"
-        wish = min(LONGEST_WISH, (outcome.after or 0.0) if isinstance(outcome, Retry) else 0.0)
-        attempt = 1 if isinstance(outcome, Retry) and outcome.untried else claimed.attempt
-        drawn = pause(attempt, first=policy.first_retry, longest=policy.max_retry, rng=rng)
-        not_before = ended + timedelta(seconds=max(wish, drawn))
+        too_old = (ended - claimed.created_at).total_seconds() >= policy.give_up_after
+        if too_old and not outcome.untried and (checked or state == "due"):
+            state, reason = "dead", GAVE_UP if isinstance(outcome, Retry) else NEVER_KNOWN
+        else:
+            wish = min(LONGEST_WISH, (outcome.after or 0.0) if isinstance(outcome, Retry) else 0.0)
+            attempt = 1 if outcome.untried else claimed.attempt
+            not_before = ended + timedelta(seconds=max(wish, pause(attempt, first=policy.first_retry, longest=policy.max_retry, rng=rng)))
     return Settlement(
         delivery_id=claimed.delivery.id,
         outcome=outcome,

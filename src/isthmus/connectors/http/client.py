@@ -20,7 +20,7 @@ from isthmus.connectors.http.outgoing import Outgoing
 from isthmus.connectors.http.settings import HttpEndpoint
 from isthmus.connectors.http.statuses import GONE, outcome_of, retry_after
 from isthmus.connectors.http.words import Request, read_operation
-from isthmus.connectors.port import Budget
+from isthmus.connectors.port import Budget, NoTurn
 from isthmus.connectors.tls import client_context
 from isthmus.core.claim import ReadPiece
 from isthmus.core.delivery import Delivery
@@ -96,7 +96,9 @@ class HttpClient:
         request = read_operation(delivery.operation)
         if request.confirm:
             try:
-                status = await self._confirm(request, timeout)
+                status = await self._confirm(request, timeout, lane)
+            except NoTurn:
+                raise
             except (Transient, Rejected) as failure:
                 return Unknown(failure.code, "the confirming GET was not answered")
             if status == HTTPStatus.OK:
@@ -111,7 +113,7 @@ class HttpClient:
         method, _, path = lookup.name.partition(" ")
         if method != "GET" or not path.startswith("/"):
             raise Rejected("lookup", f"an HTTP endpoint answers `GET /path`, not {method!r}: build the question by the words of Http")
-        status, after, body = await self._read(path, timeout, self._settings.max_answer)
+        status, after, body = await self._read(path, timeout, self._settings.max_answer, lane)
         if status != HTTPStatus.OK:
             outcome = outcome_of("GET", status, after=after, idempotent=True)
             if isinstance(outcome, Retry | Unknown):
@@ -125,7 +127,7 @@ class HttpClient:
 
     async def ping(self, timeout: float) -> None:
         """Any answer below 500 but 401 shows that it is there."""
-        status, after, _ = await self._read("/", timeout, 0)
+        status, after, _ = await self._read("/", timeout, 0, "safety")
         if status == HTTPStatus.UNAUTHORIZED:
             raise Rejected("http-401", f"{self._name} does not take our credentials: renew the token or password")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
@@ -159,30 +161,30 @@ class HttpClient:
                 # Once the status is there, what breaks afterwards changes nothing.
                 outcome = outcome or outgoing.outcome or unanswered(error, sent=sent.headers, name=self._name)
         if request.confirm and isinstance(outcome, Delivered):
-            outcome = await self._confirmed(request, outcome, ends - asyncio.get_running_loop().time())
+            outcome = await self._confirmed(request, outcome, ends - asyncio.get_running_loop().time(), lane)
         if not isinstance(outcome, Delivered):
             self.counts[outcome.code] += 1
         return outcome
 
-    async def _confirmed(self, request: Request, outcome: Delivered, timeout: float) -> Outcome:
+    async def _confirmed(self, request: Request, outcome: Delivered, timeout: float, lane: Lane) -> Outcome:
         """A 2xx is a claim; the GET shows whether it is true. If not yet, ``check`` asks again later."""
         try:
-            status = await self._confirm(request, max(timeout, 0.1))
+            status = await self._confirm(request, max(timeout, 0.1), lane)
         except (Transient, Rejected) as failure:
             return Unknown("not-confirmed", f"taken, but the confirming GET was not answered ({failure.code})")
         if status == HTTPStatus.OK:
             return Delivered((*outcome.receipts, Receipt("business", "200", request.confirm)))
         return Unknown("not-confirmed", f"taken, but the confirming GET answers {status}")
 
-    async def _confirm(self, request: Request, timeout: float) -> int:
-        status, _, _ = await self._read(request.confirm, timeout, 0)
+    async def _confirm(self, request: Request, timeout: float, lane: Lane) -> int:
+        status, _, _ = await self._read(request.confirm, timeout, 0, lane)
         return status
 
-    async def _read(self, path: str, timeout: float, limit: int) -> tuple[int, float | None, bytes]:
+    async def _read(self, path: str, timeout: float, limit: int, lane: Lane) -> tuple[int, float | None, bytes]:
         """A GET: status, Retry-After, and up to ``limit`` bytes of body."""
         try:
             async with (
-                self._budget.call(),
+                self._budget.call(lane),
                 asyncio.timeout(timeout),
                 self._open_session().get(
                     self._url + path,

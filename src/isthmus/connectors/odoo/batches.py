@@ -46,7 +46,7 @@ class Batches:
                 else:
                     failed += [(item, fault) for item in batch]
                 if fault.hopeless:
-                    spared = Fault("retry", fault.code, "not tried, since the call before it failed so", after=fault.after)
+                    spared = Fault("retry", fault.code, "not tried, since the call before it failed so", after=fault.after, untried=True)
                     failed += [(item, spared) for rest in waiting for item in rest]
                     waiting.clear()
             else:

@@ -20,7 +20,7 @@ from isthmus.connectors.odoo.operations import Appointment, Invoice, Movement, O
 from isthmus.connectors.odoo.records import Records
 from isthmus.connectors.odoo.references import References
 from isthmus.connectors.odoo.schema import Schema
-from isthmus.connectors.odoo.session import Deadline, Session
+from isthmus.connectors.odoo.session import Deadline, Session, turn
 from isthmus.connectors.odoo.settings import OdooEndpoint
 from isthmus.connectors.odoo.warehouse import Warehouse
 from isthmus.connectors.odoo.withdrawals import Withdrawals
@@ -115,9 +115,9 @@ class OdooClient:
         try:
             await (await self._ready(deadline)).check(work, deadline)
         except Fault as fault:
-            return Reject(fault.code, fault.detail) if fault.verdict == "reject" else Unknown(fault.code, fault.detail)
+            return Reject(fault.code, fault.detail) if fault.verdict == "reject" else Unknown(fault.code, fault.detail, fault.untried)
         if isinstance(work.outcome, (Retry, Unknown)):  # it could not be looked at
-            return Unknown(work.outcome.code, work.outcome.detail)
+            return Unknown(work.outcome.code, work.outcome.detail, work.outcome.untried)
         if isinstance(work.outcome, Delivered) or (isinstance(work.outcome, Reject) and work.outcome.code not in _NOT_PREPARED):
             return work.outcome
         return Retry("not-there", "Odoo does not show the effect; sending it again is safe")
@@ -129,7 +129,7 @@ class OdooClient:
                 if self._http is None:
                     self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=max(4, self.in_flight)))
                 if self._desk is None:
-                    async with self._budget.call("safety"):
+                    async with turn(self._budget, deadline):
                         choice = await choose(self._http, self._settings, max(0.1, min(deadline.next_call, 30.0)))
                     self.notice = choice.notice
                     session = Session(
@@ -190,7 +190,7 @@ class _Desk:
             if hopeless is None:
                 hopeless = await _attempt(group, self._way(kind, model, group, deadline))
             else:
-                fault = Fault("retry", hopeless.code, "not tried, since the call before it failed so", after=hopeless.after)
+                fault = Fault("retry", hopeless.code, "not tried, since the call before it failed so", after=hopeless.after, untried=True)
                 for work in group:
                     work.fail(fault)
 

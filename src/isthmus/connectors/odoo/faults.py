@@ -28,18 +28,29 @@ _CONFIGURED_WRONG = frozenset({"unauthorised", "no-database", "redirected", "for
 """Deliveries wait when these happen, for they are not to blame; ``open`` and ``ping`` reject, so that a person is told."""
 
 
-_HOPELESS = _CONFIGURED_WRONG | {"unreachable", "unavailable", "slow-down", "no-answer", "no-time-left"}
+_HOPELESS = _CONFIGURED_WRONG | {"unreachable", "unavailable", "slow-down", "no-answer", "no-time-left", "no-turn", "lease-lapsed"}
 
 
 class Fault(Exception):
     """One call to Odoo that did not work."""
 
-    def __init__(self, verdict: Verdict, code: str, detail: str = "", *, after: float | None = None, rows: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        verdict: Verdict,
+        code: str,
+        detail: str = "",
+        *,
+        after: float | None = None,
+        rows: tuple[int, ...] = (),
+        untried: bool = False,
+    ) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.verdict: Verdict = verdict
         self.code = code
         self.detail = detail
         self.after = after
+        self.untried = untried
+        """With ``retry``: no call was made, so that it says nothing about Odoo."""
         self.rows = rows
         """Rows of a ``load`` that Odoo complained about: a hint only, for it blames the first row for what any row did."""
 
@@ -52,11 +63,11 @@ class Fault(Exception):
     def outcome(self) -> Outcome:
         match self.verdict:
             case "retry":
-                return Retry(self.code, self.detail, self.after)
+                return Retry(self.code, self.detail, self.after, self.untried)
             case "reject":
                 return Reject(self.code, self.detail)
             case _:
-                return Unknown(self.code, self.detail)
+                return Unknown(self.code, self.detail, self.untried)
 
     @property
     def failure(self) -> Failure:

@@ -14,6 +14,7 @@ from isthmus.connectors.odoo.operations import links_in
 from isthmus.connectors.odoo.schema import Schema
 from isthmus.connectors.odoo.session import Deadline, Session
 from isthmus.connectors.odoo.values import By, Link, Ref, Xml
+from isthmus.core.policy import Lane
 
 _REMEMBERED = 100_000
 _NONE_OR_MANY = frozenset({"reference-absent", "reference-ambiguous"})
@@ -28,7 +29,7 @@ class References:
         self._schema = schema
         self._batches = batches
         self._ids: dict[tuple[str, str], int] = {}
-        self._making = asyncio.Lock()
+        self._making: dict[Lane, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def known(self, model: str, xml_id: str) -> int:
         """The id under an external id; 0 where it is not remembered."""
@@ -112,13 +113,15 @@ class References:
         return {one: _only(ids[one.value], model, field) for one in group}
 
     async def _make(self, seeds: Sequence[Ref], deadline: Deadline) -> Found:
-        """Make those that are absent. One at a time in this process: workers that race for the same record only delay each other."""
+        """Make those that are absent. One at a time: workers that race for the same record only delay each other. But what is critical
+        never waits for others; two that make the same end with one record, for ``load`` goes by its key.
+        """
         inner = await self.resolve((link for seed in seeds for link in links_in(seed.values)), deadline)
         first: dict[tuple[str, str], Ref] = {}
         for seed in seeds:  # the same key twice in one load would make two records
             first.setdefault(_name(seed), seed)
         made: Found = {}
-        async with self._making:
+        async with self._making[deadline.lane]:
             rows: list[Loadable[Ref]] = []
             adopted = await self._adopted([seed for name, seed in first.items() if seed.adopt and not self.known(*name)], deadline)
             for name, seed in first.items():

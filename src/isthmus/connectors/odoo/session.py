@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 from isthmus.connectors.odoo.faults import Fault, by_messages
 from isthmus.connectors.odoo.transport import Transport
-from isthmus.connectors.port import Budget
+from isthmus.connectors.port import Budget, NoTurn
 from isthmus.core.policy import Lane
 
 _CONTEXT = {"lang": "en_US", "tz": "UTC", "tracking_disable": True, "mail_create_nosubscribe": True, "mail_auto_subscribe_no_notify": True}
@@ -43,6 +44,17 @@ class Deadline:
     @property
     def next_call(self) -> float:
         return min(self._call, self.left)
+
+
+@asynccontextmanager
+async def turn(budget: Budget, deadline: Deadline) -> AsyncIterator[None]:
+    """Hold this around each call to Odoo. Raises ``Fault`` where its turn does not come."""
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(budget.call(deadline.lane))
+        except NoTurn as late:
+            raise Fault("retry", late.code, late.detail, untried=True) from None
+        yield
 
 
 class Session:
@@ -120,7 +132,12 @@ class Session:
         named: Mapping[str, object],
     ) -> Any:
         whole = {**_CONTEXT, "allowed_company_ids": [self._company], **_QUIET.get(model, {}), **context}
-        async with self._budget.call(deadline.lane):
+        async with turn(self._budget, deadline):
             if (left := min(deadline.next_call, self._timeout)) <= 0:
-                raise Fault("retry", "no-time-left", f"{model}/{method}: the attempt's time was used up before this call; nothing was sent")
+                raise Fault(
+                    "retry",
+                    "no-time-left",
+                    f"{model}/{method}: the attempt's time was used up before this call; nothing was sent",
+                    untried=True,
+                )
             return await self.transport.call(model, method, named, ids=ids, context=whole, timeout=left)

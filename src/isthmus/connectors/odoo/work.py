@@ -30,7 +30,7 @@ class Work(Generic[A_co]):
     def fail(self, fault: Fault, *, written: bool = False) -> None:
         """``written``: something was written before this, so that nothing can be said to have had no effect."""
         unread = written and fault.verdict == "retry"
-        self.outcome = Unknown(fault.code, fault.detail) if unread else fault.outcome
+        self.outcome = Unknown(fault.code, fault.detail, fault.untried) if unread else fault.outcome
 
     def deliver(self, code: str, *, unchanged: bool = False, id: int = 0) -> None:
         """Settled: the state that was read back says so."""
