@@ -93,7 +93,7 @@ async def test_a_pause_leaves_the_rest_with_the_broker(stand: AmqpStand, receive
     source.pause()
     await source.start(receiver.accept)
     await publish(stand, *(f"m{number}" for number in range(9)))
-    await until(lambda: len(source._held) == 3)
+    await until(lambda: source._handover.held == 3)
     assert receiver.bodies == []
     source.resume()
     await until(lambda: len(receiver.bodies) == 9)
