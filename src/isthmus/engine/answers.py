@@ -2,7 +2,7 @@
 
 A question is answered from the nearest place: the pseudonym in process from the site's keys, an earlier answer that is not
 older than the question allows, or the endpoint's client. Equal questions that are under way at the same time and may be
-shared (``max_age``) are asked once.
+shared (``max_age``) are asked once; but what is critical does not wait for an answer that waits in a lower lane.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from isthmus.connectors.port import Client
 from isthmus.core.failure import Bug, Failure
 from isthmus.core.lookup import Lookup
+from isthmus.core.policy import LANES, Lane
 from isthmus.core.pseudonym import ENDPOINT, NAME
 from isthmus.engine.clock import Clock
 
@@ -35,7 +36,7 @@ class Answers:
         self._pseudonym = pseudonym
         self._timeout = timeout
         self._kept: dict[Lookup[Any], tuple[float, Any]] = {}
-        self._asking: dict[Lookup[Any], asyncio.Task[Any]] = {}
+        self._asking: dict[tuple[Lookup[Any], Lane], asyncio.Task[Any]] = {}
 
     def at_hand(self, lookup: Lookup[Any]) -> Any:
         """The answer, if it takes no I/O; raises ``NotAtHand``."""
@@ -46,26 +47,26 @@ class Answers:
             return kept[1]
         raise NotAtHand
 
-    async def ask(self, questions: tuple[Lookup[Any], ...]) -> tuple[Any, ...]:
+    async def ask(self, questions: tuple[Lookup[Any], ...], lane: Lane = "normal") -> tuple[Any, ...]:
         """Answers in the order of the questions, fetched together. Raises ``Transient``, ``Rejected`` or ``Bug``."""
         if len(questions) == 1:
-            return (await self.one(questions[0]),)
-        found = await asyncio.gather(*(self.one(one) for one in questions), return_exceptions=True)
+            return (await self.one(questions[0], lane),)
+        found = await asyncio.gather(*(self.one(one, lane) for one in questions), return_exceptions=True)
         for answer in found:
             if isinstance(answer, BaseException):
                 raise answer
         return tuple(found)
 
-    async def one(self, lookup: Lookup[Any]) -> Any:
+    async def one(self, lookup: Lookup[Any], lane: Lane = "normal") -> Any:
         try:
             return self.at_hand(lookup)
         except NotAtHand:
             pass
         if lookup.max_age <= 0:
-            return await self._fetch(lookup)
-        asking = self._asking.get(lookup)
+            return await self._fetch(lookup, lane)
+        asking = next((asking for one in LANES[: LANES.index(lane) + 1] if (asking := self._asking.get((lookup, one)))), None)
         if asking is None:
-            asking = self._asking[lookup] = asyncio.create_task(self._fetch_and_keep(lookup))
+            asking = self._asking[lookup, lane] = asyncio.create_task(self._fetch_and_keep(lookup, lane))
             asking.add_done_callback(_seen)
         return await asyncio.shield(asking)
 
@@ -82,22 +83,22 @@ class Answers:
         kind, value = lookup.args
         return self._pseudonym(kind, value)
 
-    async def _fetch(self, lookup: Lookup[Any]) -> Any:
+    async def _fetch(self, lookup: Lookup[Any], lane: Lane) -> Any:
         client = self._clients.get(lookup.endpoint)
         if client is None:
             raise Bug("no-client", f"a lookup asks endpoint {lookup.endpoint}, which is not configured: add it under [endpoints]")
         try:
-            return await client.look(lookup, self._timeout)
+            return await client.look(lookup, self._timeout, lane=lane)
         except Failure:
             raise
         except Exception as error:
             raise Bug("client-exception", f"the client of {lookup.endpoint} raised {type(error).__name__} on {lookup.name}") from error
 
-    async def _fetch_and_keep(self, lookup: Lookup[Any]) -> Any:
+    async def _fetch_and_keep(self, lookup: Lookup[Any], lane: Lane) -> Any:
         try:
-            answer = await self._fetch(lookup)
+            answer = await self._fetch(lookup, lane)
         finally:
-            del self._asking[lookup]
+            del self._asking[lookup, lane]
         self._kept.pop(lookup, None)
         self._kept[lookup] = (self._clock.monotonic(), answer)
         if len(self._kept) > KEPT:

@@ -16,6 +16,7 @@ from isthmus.core.failure import Bug, Failure
 from isthmus.core.interface import Subscription
 from isthmus.core.lookup import Answer, Lookup, encode_answer
 from isthmus.core.plan import fan_out, fan_out_async
+from isthmus.core.policy import Lane, policy_for
 from isthmus.core.pseudonym import ENDPOINT
 from isthmus.engine.answers import NotAtHand
 from isthmus.journals.port import Planned
@@ -28,8 +29,8 @@ class Resolver(Protocol):
         """The answer, if it takes no I/O; raises ``NotAtHand``."""
         ...
 
-    async def ask(self, questions: tuple[Lookup[Any], ...]) -> tuple[Any, ...]:
-        """Answers in the order of the questions; raises ``Transient``, ``Rejected`` or ``Bug``."""
+    async def ask(self, questions: tuple[Lookup[Any], ...], lane: Lane = "normal") -> tuple[Any, ...]:
+        """Answers in the order of the questions, asked in this lane; raises ``Transient``, ``Rejected`` or ``Bug``."""
         ...
 
 
@@ -40,6 +41,7 @@ class Planning:
         self.subscription = subscription
         self._catalogue = catalogue
         self._answers = answers
+        self._lane = policy_for(subscription.classification).lane
 
     async def plan(self, envelopes: Sequence[Envelope]) -> Sequence[Planned | Failure]:
         results = [self._at_hand(envelope) for envelope in envelopes]
@@ -68,7 +70,7 @@ class Planning:
         recorded = _Recorded()
 
         async def resolve(questions: tuple[Lookup[Any], ...]) -> tuple[Any, ...]:
-            found = await self._answers.ask(questions)
+            found = await self._answers.ask(questions, self._lane)
             return tuple(recorded.keep(lookup, answer) for lookup, answer in zip(questions, found, strict=True))
 
         try:

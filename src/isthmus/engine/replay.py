@@ -19,6 +19,7 @@ from isthmus.core.interface import Interface, Subscription
 from isthmus.core.lookup import Answer, Lookup, decode_answer
 from isthmus.core.message import Message
 from isthmus.core.plan import translate
+from isthmus.core.policy import Lane
 from isthmus.core.pseudonym import ENDPOINT
 from isthmus.core.site import Site
 from isthmus.engine.answers import Answers, NotAtHand
@@ -167,15 +168,15 @@ class _Remembering:
             return self._answers.at_hand(lookup)
         raise NotAtHand
 
-    async def ask(self, questions: tuple[Lookup[Any], ...]) -> tuple[Any, ...]:
-        return tuple([await self._one(lookup) for lookup in questions])
+    async def ask(self, questions: tuple[Lookup[Any], ...], lane: Lane = "normal") -> tuple[Any, ...]:
+        return tuple([await self._one(lookup, lane) for lookup in questions])
 
-    async def _one(self, lookup: Lookup[Any]) -> Any:
+    async def _one(self, lookup: Lookup[Any], lane: Lane) -> Any:
         try:
             return self.at_hand(lookup)
         except NotAtHand:
             self.asked += 1
-            return await self._answers.one(lookup)
+            return await self._answers.one(lookup, lane)
 
 
 def _digest(story: Story) -> str:
