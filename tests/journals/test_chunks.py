@@ -30,7 +30,8 @@ def test_chunks_make_the_whole_again() -> None:
 def test_any_piece_is_read_from_its_chunks_alone(start: int, length: int) -> None:
     numbers = chunks_for(len(BODY), start, length)
     assert len(numbers) <= length // CHUNK + 2
-    assert open_piece(RING, [SEALED[number] for number in numbers], len(BODY), start, length, b"message 1") == BODY[start : start + length]
+    held = [SEALED[number] for number in numbers]
+    assert open_piece(RING, held, len(BODY), b"message 1", start=start, length=length) == BODY[start : start + length]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def chunks_for(size: int, start: int, length: int) -> range:
     return range(start // CHUNK, -(-end // CHUNK)) if start < end else range(0)
 
 
-def open_piece(keyring: Keyring, sealed: Iterable[bytes], size: int, start: int, length: int, aad: bytes) -> bytes:
+def open_piece(keyring: Keyring, sealed: Iterable[bytes], size: int, aad: bytes, *, start: int, length: int) -> bytes:
     """``length`` bytes from ``start`` on; ``sealed`` are the chunks that :func:`chunks_for` names, in order."""
     wanted = chunks_for(size, start, length)
     first = start - wanted.start * CHUNK
