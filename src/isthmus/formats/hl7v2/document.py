@@ -12,6 +12,7 @@ from isthmus.formats.hl7v2.charset import Charset, settle, wide, writable
 from isthmus.formats.hl7v2.delimiters import read_delimiters
 from isthmus.formats.hl7v2.edit import replace
 from isthmus.formats.hl7v2.encoding import USUAL, Encoding
+from isthmus.formats.hl7v2.giants import LARGE, Giants, find_giants
 from isthmus.formats.hl7v2.group import Group
 from isthmus.formats.hl7v2.kind import kind
 from isthmus.formats.hl7v2.lines import Lines, read_lines
@@ -20,6 +21,7 @@ from isthmus.formats.hl7v2.segment import Segment
 from isthmus.formats.hl7v2.write import Draft, Value, timestamp, write_header, write_segment
 
 _LEAD = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n\x00\x0b])*")
+_HEAD = 256  # bytes in which the delimiters stand
 _TRAIL = b" \r\n\x00\x1a\x1c"
 
 
@@ -31,25 +33,36 @@ class Hl7(Group):
     :meth:`oddities`.
     """
 
-    __slots__ = ("_first", "_lines", "_made", "encoding", "raw", "view")
+    __slots__ = ("_first", "_lines", "_made", "encoding", "message_id", "raw", "slim")
 
     def __init__(self, raw: bytes, zone: dt.tzinfo = dt.UTC) -> None:
         self._zone = zone
         self.raw = raw
-        self.view = raw
-        """What is split: the original bytes from MSH on, or their UTF-8 where the charset hides delimiters in its characters."""
+        self.message_id = ""
+        """Of the message as the journal keeps it, for claim checks; empty until it is translated."""
+        giants = _giants(raw) if len(raw) > LARGE else None
+        slim = raw if giants is None else giants.slim()
+        self.slim = slim
+        """What is split: the view, without the giants of a large message."""
         self.encoding = USUAL
         self._lines: Lines | None = None
         self._first: dict[bytes, Segment] = {}
         self._made: dict[int, Segment] | None = None
-        if not raw.startswith(b"MSH|^~\\&|") or not raw.isascii() or b"\x1b" in raw or b"\x1c" in raw[-4:]:
-            self.view, self.encoding = _prepare(raw)
+        if not slim.startswith(b"MSH|^~\\&|") or not slim.isascii() or b"\x1b" in slim or b"\x1c" in slim[-4:]:
+            self.slim, self.encoding = _prepare(slim)
+        if giants is not None:
+            self.encoding = Encoding(self.encoding.delimiters, self.encoding.charset, giants)
 
     def __bytes__(self) -> bytes:
         return self.raw
 
     def __repr__(self) -> str:
         return f"<Hl7 {self.kind} of {len(self.raw)} bytes>"
+
+    @property
+    def view(self) -> bytes:
+        """The original bytes from MSH on, or their UTF-8 where the charset hides delimiters in its characters."""
+        return self.encoding.whole(self.slim)
 
     # ---- what MSH says ---------------------------------------------------------------------------------------------------
 
@@ -87,7 +100,7 @@ class Hl7(Group):
     def lines(self) -> Lines:
         lines = self._lines
         if lines is None:
-            lines = self._lines = read_lines(self.view, self.encoding.field)
+            lines = self._lines = read_lines(self.slim, self.encoding.field)
         return lines
 
     def find(self, name: bytes, occurrence: int = 1) -> Segment | None:
@@ -138,7 +151,7 @@ class Hl7(Group):
 
     def replace(self, path: str, value: Value) -> Hl7:
         """A new message with this field, repetition, component or sub-component changed and every other byte as it was."""
-        encoding = self.encoding
+        encoding = Encoding(self.encoding.delimiters, self.encoding.charset)
         if encoding.codec == "ascii":  # so far; what its MSH-18 allows may be written into it
             encoding = Encoding(encoding.delimiters, writable(self.values("MSH-18")))
         return Hl7(replace(self.raw, self.view, encoding, path, value), self._zone)
@@ -166,6 +179,14 @@ class Hl7(Group):
         lines = [write_header(kind, fields | dict(more or {}))]
         lines += [write_segment(name, fields) for name, fields in segments]
         return cls(b"".join(line + b"\r" for line in lines))
+
+
+def _giants(raw: bytes) -> Giants | None:
+    """What is taken out of a large message; nothing where it has no readable beginning, or characters of several bytes throughout."""
+    lead = _LEAD.match(raw)
+    begin = lead.end() if lead else 0
+    head = raw[begin : begin + _HEAD]
+    return find_giants(raw, read_delimiters(head)) if head[:3] == b"MSH" and not wide(raw) else None
 
 
 def _prepare(raw: bytes) -> tuple[bytes, Encoding]:

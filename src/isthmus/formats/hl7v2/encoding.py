@@ -6,6 +6,7 @@ from isthmus.core.failure import Bug
 from isthmus.formats.hl7v2.charset import ASCII, Charset
 from isthmus.formats.hl7v2.delimiters import STANDARD, Delimiters
 from isthmus.formats.hl7v2.escape import Escapes, escapes
+from isthmus.formats.hl7v2.giants import Giants
 
 NULL = b'""'
 """The explicit null: delete what you hold, as distinct from nothing said (HL7 v2.5.1 §2.5.3)."""
@@ -14,9 +15,13 @@ NULL = b'""'
 class Encoding:
     """Shared by all segments of a message."""
 
-    __slots__ = ("_nothing", "charset", "codec", "component", "delimiters", "escape", "field", "levels", "repetition", "subcomponent")
+    __slots__ = (
+        "_nothing", "charset", "codec", "component", "delimiters", "escape", "field", "giants", "levels", "repetition", "subcomponent",
+    )  # fmt: skip
 
-    def __init__(self, delimiters: Delimiters, charset: Charset) -> None:
+    def __init__(self, delimiters: Delimiters, charset: Charset, giants: Giants | None = None) -> None:
+        self.giants = giants
+        """What was taken out of a large message, for whoever reads it."""
         self.delimiters = delimiters
         self.charset = charset
         self.codec = charset.codec
@@ -36,6 +41,8 @@ class Encoding:
         """
         if not raw or raw == NULL:
             return ""
+        if self.giants is not None:
+            raw = self.giants.restore(raw)
         try:
             text = raw.decode(self.codec)
         except UnicodeDecodeError:
@@ -43,6 +50,10 @@ class Encoding:
         if self.escape and self.escape in raw:
             text = self.escapes.read(text)
         return text.rstrip(" ")
+
+    def whole(self, raw: bytes) -> bytes:
+        """A part of the message as it was sent."""
+        return raw if self.giants is None else self.giants.restore(raw)
 
     @property
     def escapes(self) -> Escapes:

@@ -18,78 +18,93 @@ def first(raw: bytes, encoding: Encoding) -> bytes:
 class Component:
     """One component; as text it is its first sub-component (§2.8: a reader ignores what it does not know of)."""
 
-    __slots__ = ("encoding", "raw")
+    __slots__ = ("encoding", "slim")
 
     def __init__(self, raw: bytes, encoding: Encoding) -> None:
-        self.raw = raw
+        self.slim = raw
         self.encoding = encoding
+
+    @property
+    def raw(self) -> bytes:
+        """Its bytes."""
+        return self.encoding.whole(self.slim)
 
     def __getitem__(self, number: int) -> str:
         """The text of a sub-component."""
-        parts = self.encoding.split(self.raw, self.encoding.subcomponent)
+        parts = self.encoding.split(self.slim, self.encoding.subcomponent)
         return self.encoding.text(parts[number - 1]) if 0 < number <= len(parts) else ""
 
     def __iter__(self) -> Iterator[str]:
-        return (self.encoding.text(part) for part in self.encoding.split(self.raw, self.encoding.subcomponent))
+        return (self.encoding.text(part) for part in self.encoding.split(self.slim, self.encoding.subcomponent))
 
     def __str__(self) -> str:
         return self[1]
 
     def __bool__(self) -> bool:
-        return bool(self.raw)
+        return bool(self.slim)
 
     @property
     def is_null(self) -> bool:
-        return self.raw == NULL
+        return self.slim == NULL
 
 
 class Repetition:
     """One repetition of a field; as text it is the first component."""
 
-    __slots__ = ("encoding", "raw")
+    __slots__ = ("encoding", "slim")
 
     def __init__(self, raw: bytes, encoding: Encoding) -> None:
-        self.raw = raw
+        self.slim = raw
         self.encoding = encoding
 
+    @property
+    def raw(self) -> bytes:
+        """Its bytes."""
+        return self.encoding.whole(self.slim)
+
     def __getitem__(self, number: int) -> Component:
-        parts = self.encoding.split(self.raw, self.encoding.component)
+        parts = self.encoding.split(self.slim, self.encoding.component)
         return Component(parts[number - 1] if 0 < number <= len(parts) else b"", self.encoding)
 
     def __iter__(self) -> Iterator[Component]:
-        return (Component(part, self.encoding) for part in self.encoding.split(self.raw, self.encoding.component))
+        return (Component(part, self.encoding) for part in self.encoding.split(self.slim, self.encoding.component))
 
     def __str__(self) -> str:
         return self[1][1]
 
     def __bool__(self) -> bool:
-        return bool(self.raw)
+        return bool(self.slim)
 
     @property
     def text(self) -> str:
         """All of it as one text, delimiters included: for narrative whose sender did not escape."""
-        return self.encoding.text(self.raw)
+        return self.encoding.text(self.slim)
 
     @property
     def is_null(self) -> bool:
-        return self.raw == NULL
+        return self.slim == NULL
 
 
 class Field:
     """One field; as text it is the first component of its first repetition."""
 
-    __slots__ = ("encoding", "raw")
+    __slots__ = ("encoding", "slim")
 
     def __init__(self, raw: bytes, encoding: Encoding) -> None:
-        self.raw = raw
+        self.slim = raw
         self.encoding = encoding
+
+    @property
+    def raw(self) -> bytes:
+        """Its bytes."""
+        return self.encoding.whole(self.slim)
 
     @property
     def repetitions(self) -> tuple[Repetition, ...]:
         """All repetitions; none where the field is absent."""
-        if not self.raw:
+        if not self.slim:
             return ()
-        return tuple(Repetition(part, self.encoding) for part in self.encoding.split(self.raw, self.encoding.repetition))
+        return tuple(Repetition(part, self.encoding) for part in self.encoding.split(self.slim, self.encoding.repetition))
 
     def __getitem__(self, number: int) -> Repetition:
         found = self.repetitions
@@ -105,7 +120,7 @@ class Field:
         return str(self[1])
 
     def __bool__(self) -> bool:
-        return bool(self.raw)
+        return bool(self.slim)
 
     @property
     def text(self) -> str:
@@ -114,4 +129,4 @@ class Field:
 
     @property
     def is_null(self) -> bool:
-        return self.raw == NULL
+        return self.slim == NULL

@@ -40,7 +40,7 @@ class Group:
     def find(self, name: bytes, occurrence: int = 1) -> Segment | None:
         """The n-th segment of this name."""
         for segment in self._segments:
-            if segment.raw[:3] == name:
+            if segment.slim[:3] == name:
                 if occurrence <= 1:
                     return segment
                 occurrence -= 1
@@ -55,7 +55,7 @@ class Group:
         if not names:
             return tuple(self)
         wanted = {name.encode() for name in names}
-        return tuple(segment for segment in self if segment.raw[:3] in wanted)
+        return tuple(segment for segment in self if segment.slim[:3] in wanted)
 
     def segment(self, name: str) -> Segment | None:
         """The first segment of this name."""
@@ -71,7 +71,7 @@ class Group:
         current: list[Segment] = []
         reached = -1
         for segment in self:
-            rank = ranks.get(segment.raw[:3])
+            rank = ranks.get(segment.slim[:3])
             if rank is not None:
                 if rank <= reached and current:
                     yield Group(tuple(current), self.zone)

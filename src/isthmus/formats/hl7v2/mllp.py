@@ -6,6 +6,7 @@ next packet holds a message back. What stands between frames is reported, never 
 
 from __future__ import annotations
 
+import io
 from typing import Final
 
 from msgspec import Struct
@@ -19,6 +20,8 @@ _BETWEEN: Final = b"\r\n \t\x00"
 """What may stand between frames without being worth a word: the CR after FS, and what senders pad with."""
 _KEPT: Final = 65_536
 """How much of what was too large is kept, so that its MSH can still be answered."""
+_LARGE: Final = 1 << 20
+"""Bytes from which on a frame is gathered in one place, which grows; pieces that are joined at the end would be in memory twice."""
 
 
 class Frame(Struct, frozen=True):
@@ -50,11 +53,12 @@ def frame(body: bytes) -> bytes:
 class Decoder:
     """One connection's way in. ``limit`` is the largest message in bytes that is taken."""
 
-    __slots__ = ("_chunks", "_inside", "_limit", "_size")
+    __slots__ = ("_chunks", "_inside", "_large", "_limit", "_size")
 
     def __init__(self, limit: int = 64 * 1024 * 1024) -> None:
         self._limit = limit
         self._chunks: list[bytes] = []
+        self._large: io.BytesIO | None = None
         self._size = 0
         self._inside = False
 
@@ -91,16 +95,25 @@ class Decoder:
         return events
 
     def _take(self, data: bytes) -> None:
-        if not self._inside and not self._chunks:
+        if not self._inside and not self._size:
             data = data.lstrip(_BETWEEN)
             if not data:
                 return
-        within = self._size <= self._limit
+        if self._size > self._limit:
+            self._size += len(data)  # counted, not kept
+            return
         self._size += len(data)
-        if within:
+        if self._large is not None:
+            self._large.write(data)
+        else:
             self._chunks.append(data)
-            if self._size > self._limit:
-                self._chunks = [b"".join(self._chunks)[: min(_KEPT, self._limit)]]
+            if self._size > _LARGE:
+                self._large = io.BytesIO()
+                self._large.writelines(self._chunks)
+                self._chunks.clear()
+        if self._size > self._limit:
+            data, _ = self._gathered()
+            self._chunks = [data[: min(_KEPT, self._limit)]]
 
     def _end(self, events: list[Frame | Noise]) -> None:
         """FS came."""
@@ -130,6 +143,13 @@ class Decoder:
             events.append(Noise("unframed" if data.startswith(b"MSH") else "between-frames", data, size))
 
     def _empty(self) -> tuple[bytes, int]:
-        chunks, size = self._chunks, self._size
-        self._chunks, self._size = [], 0
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks), size
+        data, size = self._gathered()
+        self._size = 0
+        return data, size
+
+    def _gathered(self) -> tuple[bytes, int]:
+        chunks, large = self._chunks, self._large
+        self._chunks, self._large = [], None
+        if large is not None:
+            return large.getvalue(), self._size  # CPython hands out its buffer, without a copy
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks), self._size

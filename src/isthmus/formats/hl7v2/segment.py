@@ -12,19 +12,24 @@ from isthmus.formats.hl7v2.place import HEADERS, Place, inner_place
 class Segment:
     """``segment[3]`` is a :class:`Field`, ``segment["3[2].4"]`` its text; what is absent is empty."""
 
-    __slots__ = ("_fields", "encoding", "occurrence", "raw")
+    __slots__ = ("_fields", "encoding", "occurrence", "slim")
 
     def __init__(self, raw: bytes, encoding: Encoding, occurrence: int) -> None:
-        self.raw = raw
-        """Its bytes, without the terminator."""
+        self.slim = raw
+        """Its bytes, without the terminator and without what was taken out of a large message."""
         self.encoding = encoding
         self.occurrence = occurrence
         """Which one of its name in the message, from 1."""
         self._fields: list[bytes] | None = None
 
     @property
+    def raw(self) -> bytes:
+        """Its bytes, without the terminator."""
+        return self.encoding.whole(self.slim)
+
+    @property
     def name(self) -> str:
-        return self.raw[:3].decode("latin-1")
+        return self.slim[:3].decode("latin-1")
 
     @property
     def where(self) -> str:
@@ -33,11 +38,11 @@ class Segment:
 
     @property
     def fields(self) -> list[bytes]:
-        """Raw fields; number 0 is the name."""
+        """Raw fields, without what was taken out of a large message; number 0 is the name."""
         fields = self._fields
         if fields is None:
             separator = self.encoding.field
-            fields = self._fields = self.raw.split(separator)
+            fields = self._fields = self.slim.split(separator)
             if fields[0] in HEADERS:
                 fields.insert(1, separator)
         return fields
