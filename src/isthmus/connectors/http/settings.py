@@ -71,6 +71,10 @@ class HttpSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     max_bytes: Annotated[int, Meta(ge=1)] = 16 << 20
     """Largest message; a larger one is 413."""
+    max_held: Annotated[int, Meta(ge=1)] = 128 << 20
+    """Bytes of large messages (above 64 KiB) that all connections together hold in memory; beyond, those in the middle of one wait,
+    but for the one that waits longest.
+    """
     retry_after: Annotated[int, Meta(ge=1)] = 5
     """Seconds that a sender is asked to wait when the backlog is full (503)."""
     content: Literal["", "hl7", "json"] = ""

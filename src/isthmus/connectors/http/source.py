@@ -21,8 +21,10 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 
+from isthmus.connectors.allowance import Allowance
 from isthmus.connectors.answer import is_hl7, is_json, what_it_says
 from isthmus.connectors.http.settings import HttpSource
+from isthmus.connectors.http.upload import TooLarge, Upload
 from isthmus.connectors.port import Accept
 from isthmus.connectors.tls import server_context
 from isthmus.core.failure import Rejected
@@ -30,6 +32,8 @@ from isthmus.core.failure import Rejected
 _HL7 = "x-application/hl7-v2+er7"
 _UNTIL_ANSWERED = 86_400.0
 """Seconds: the receiver answers everything that was handed over, so this is no time-out but a bound."""
+_HEAD = 1024
+"""Bytes in which the kind of a body shows."""
 _KINDS = {"hl7": (b"MSH", b"FHS", b"BHS"), "json": (b"{", b"[")}
 
 
@@ -42,6 +46,7 @@ class HttpListener:
         """Reason codes of what was not let in, for telemetry."""
         self._settings = settings
         self._expected = f"Bearer {settings.token}".encode()
+        self._allowance = Allowance(settings.max_held)
         self._accept: Accept | None = None
         self._paused = False
         self._runner: web.AppRunner | None = None
@@ -56,7 +61,7 @@ class HttpListener:
         settings = self._settings
         context = server_context(settings.tls, f"sources.{self.name}") if settings.tls else None
         self._accept = accept
-        app = web.Application(client_max_size=settings.max_bytes)
+        app = web.Application()
         app.router.add_post(settings.path, self._post)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_UNTIL_ANSWERED)
         await runner.setup()
@@ -90,16 +95,23 @@ class HttpListener:
             return self._problem(HTTPStatus.UNAUTHORIZED, "show the bearer token of this source", {"WWW-Authenticate": "Bearer"})
         if self._paused:
             return self._busy()
+        upload = Upload(self._allowance)
         try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
+            return await self._take(upload, request)
+        finally:
+            upload.done()
+
+    async def _take(self, upload: Upload, request: web.Request) -> web.Response:
+        try:
+            body = await upload.read(request, self._settings.max_bytes)
+        except TooLarge:
             self.counts["too-large"] += 1
             return self._problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a message here has at most {self._settings.max_bytes} bytes")
         if not body:
             self.counts["empty"] += 1
             return self._problem(HTTPStatus.BAD_REQUEST, "the body is the message; it is empty")
         kinds = _KINDS.get(self._settings.content)
-        if kinds is not None and not body.lstrip().startswith(kinds):
+        if kinds is not None and not body[:_HEAD].lstrip().startswith(kinds):
             self.counts["content"] += 1
             return self._problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"this source takes {self._settings.content} only")
         return await self._hand_over(body, request.remote or "")

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from isthmus.connectors.allowance import SMALL, Allowance
 from isthmus.connectors.mllp.keepalive import keep_alive
 from isthmus.connectors.mllp.settings import MllpSource
 from isthmus.connectors.port import Accept
@@ -29,6 +30,7 @@ class Shared(Struct, frozen=True, kw_only=True):
     source: str
     accept: Accept
     settings: MllpSource
+    allowance: Allowance
     counts: Counter[str]
     now: Callable[[], datetime]
     is_paused: Callable[[], bool]
@@ -39,10 +41,12 @@ class Shared(Struct, frozen=True, kw_only=True):
 class _Slot:
     """The place of one answer in the queue of its connection. Called by the receiver, once."""
 
-    __slots__ = ("answer", "done", "inlet")
+    __slots__ = ("answer", "done", "inlet", "size")
 
-    def __init__(self, inlet: Inlet) -> None:
+    def __init__(self, inlet: Inlet, size: int = 0) -> None:
         self.inlet = inlet
+        self.size = size
+        """Bytes of the message, where it is counted as large."""
         self.answer: bytes | None = None
         self.done = False
 
@@ -50,6 +54,8 @@ class _Slot:
         del taken  # the acknowledgement says so itself
         self.answer = answer
         self.done = True
+        if self.size:
+            self.inlet.release(self.size)
         self.inlet.flush()
 
 
@@ -65,6 +71,8 @@ class Inlet(asyncio.Protocol):
         self._peer = ""
         self._heard_at = 0.0
         self._reading = True
+        self._large = False
+        """In the middle of a large message."""
         self._slow = False
         """The sender does not read its answers."""
         self._ending = False
@@ -97,14 +105,21 @@ class Inlet(asyncio.Protocol):
             if isinstance(event, Frame):
                 if event.flaw:
                     shared.counts[event.flaw] += 1
-                slot = _Slot(self)
+                size = len(event.body)
+                slot = _Slot(self, size if size > SMALL else 0)
+                if size > SMALL:
+                    shared.allowance.keep(size)
                 self._slots.append(slot)
                 shared.accept(shared.source, event.body, self._peer, slot)
             elif self._noise(event):
                 break
-        if not self._ending and self._decoder.pending > _ENDLESS * shared.settings.max_bytes:
+        pending = self._decoder.pending
+        if not self._ending and pending > _ENDLESS * shared.settings.max_bytes:
             shared.counts["endless"] += 1
             self._transport.abort()
+        if pending > SMALL or self._large:
+            self._large = pending > SMALL
+            shared.allowance.pending(self, pending if pending <= shared.settings.max_bytes else 0)  # beyond, it is only counted
         self.regulate()
 
     def eof_received(self) -> bool:
@@ -123,6 +138,7 @@ class Inlet(asyncio.Protocol):
         if lost:
             self._shared.counts["answer-lost"] += lost
         self._transport = None
+        self._shared.allowance.pending(self, 0)
         self.flush()
 
     def pause_writing(self) -> None:
@@ -188,7 +204,11 @@ class Inlet(asyncio.Protocol):
         if transport is None:
             return
         read = self._discarding or not (
-            self._ending or self._slow or self._shared.is_paused() or len(self._slots) >= self._shared.settings.max_unanswered
+            self._ending
+            or self._slow
+            or self._shared.is_paused()
+            or len(self._slots) >= self._shared.settings.max_unanswered
+            or (self._large and not self._shared.allowance.permits(self))
         )
         if read == self._reading or transport.is_closing():
             return
@@ -198,8 +218,11 @@ class Inlet(asyncio.Protocol):
         else:
             transport.pause_reading()
 
+    def release(self, size: int) -> None:
+        self._shared.allowance.release(size)
+
     def is_idle_since(self, before: float) -> bool:
-        return self._heard_at < before and not self._slots
+        return self._reading and self._heard_at < before and not self._slots
 
     def finish(self, farewell: float) -> None:
         """Take nothing more; close when everything is answered, and whether or not the peer has read it after ``farewell`` seconds."""

@@ -55,6 +55,10 @@ class MllpSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Without the table connections are plain. With ``ca``, only senders that show a certificate signed by it are let in (mTLS)."""
     max_bytes: Annotated[int, Meta(ge=1)] = 16 << 20
     """Largest message; a larger one is answered AR, and its connection closed."""
+    max_held: Annotated[int, Meta(ge=1)] = 128 << 20
+    """Bytes of large messages (above 64 KiB) that all connections together hold in memory; beyond, those in the middle of one wait,
+    but for the one that waits longest.
+    """
     max_connections: Annotated[int, Meta(ge=1)] = 1_000
     """Senders at once; one more is turned away."""
     max_unanswered: Annotated[int, Meta(ge=1)] = 1_000

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from isthmus.connectors.allowance import Allowance
 from isthmus.connectors.mllp.inlet import Inlet, Shared
 from isthmus.connectors.mllp.settings import MllpSource
 from isthmus.connectors.port import Accept
@@ -48,6 +49,7 @@ class MllpListener:
             source=self.name,
             accept=accept,
             settings=settings,
+            allowance=Allowance(settings.max_held),
             counts=self.counts,
             now=self._now,
             is_paused=lambda: self._paused,
