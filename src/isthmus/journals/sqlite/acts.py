@@ -15,7 +15,7 @@ from isthmus.journals.sqlite.intake import keep_identifiers, keep_violations
 from isthmus.journals.sqlite.outbox import align
 from isthmus.journals.sqlite.records import StepRecord, open_delivery, open_event
 from isthmus.journals.sqlite.session import Session, micros, unknown
-from isthmus.journals.sqlite.stages import keep_answers, keep_deliveries, keep_events, key_token, line_token
+from isthmus.journals.sqlite.stages import keep_answers, keep_deliveries, keep_events, line_token
 
 
 class _Kept(NamedTuple):
@@ -25,6 +25,7 @@ class _Kept(NamedTuple):
     shelf: int
     endpoint: str
     subscription: str
+    lane: int
     state: str
     rank: int
     line: bytes | None
@@ -54,9 +55,8 @@ def redeliver(session: Session, ids: Sequence[str], act: Act) -> list[str]:
         else:
             delivery = open_delivery(session.keyring, id, kept.endpoint, kept.subscription, kept.sealed)
             line = line_token(session, delivery)
-            key = key_token(session, kept.endpoint, delivery.key)
             session.run("drop_ended", kept.seq)
-            session.run("keep_due", kept.seq, kept.endpoint, line, kept.rank, key, at, kept.attempts)
+            session.run("keep_due", kept.seq, kept.endpoint, line, kept.rank, kept.lane, at, kept.attempts)
         align(session, kept.endpoint, line)
         _move(session, kept, "due", "redelivered", act)
         done.append(id)
@@ -95,7 +95,7 @@ def reprocess(session: Session, message_id: str, result: Translated, planned: di
     before: list[str] = [id for (id,) in session.rows("deliveries_of", message)]
     session.count("message", interface, state, -1)
     session.count("message", interface, result.state)
-    session.run("drop_untranslated", message)
+    session.run("drop_untranslated", shelf, message)
     if result.state != "translated" or result.reason:
         session.run("keep_verdict", message, result.state, result.reason)
     else:
@@ -136,6 +136,7 @@ def _replace_events(session: Session, message: int, shelf: int, result: Translat
     new = {one.id: one for one in result.events}
     for event_id, kept in list(old.items()):
         if event_id not in new or not same_event(new[event_id], kept):
+            session.run_named("wait_no_more", {"event": kept.seq})
             session.run("supersede_event", kept.seq)
             session.count("event", kept.type, "kept", -1)
             session.count("event", kept.type, "superseded")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from isthmus.core.delivery import Delivery
 from isthmus.core.lookup import Answer
 from isthmus.core.outcome import Receipt
@@ -29,7 +31,12 @@ def find(session: Session, query: Query) -> list[Stored]:
         "before": query.before or _END,
         "limit": query.limit,
     }
-    rows = session.rows_named(_by(query), values)
+    if not query.identifier and query.state == "received":
+        shelves = [number for interface, number in session.rows("shelves") if query.interface in ("", interface)]
+        rows = [row for shelf in shelves for row in session.rows_named("find_received", {**values, "shelf": shelf})]
+        rows = sorted(rows, key=itemgetter(0), reverse=True)[: query.limit]
+    else:
+        rows = session.rows_named(_by(query), values)
     if query.identifier:
         rows += session.rows_named("find_fresh_identifier", values)
         rows = sorted({row[0]: row for row in rows}.values(), key=lambda row: row[0], reverse=True)[: query.limit]
@@ -41,8 +48,6 @@ def _by(query: Query) -> str:
         return "find_by_identifier"
     if query.state in ("invalid", "refused", "failed"):
         return "find_by_verdict"
-    if query.state == "received":
-        return "find_received"
     if query.kind:
         return "find_by_kind"
     return "find_by_interface" if query.interface else "find_all"

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from isthmus.core.contract import Violation
 from isthmus.core.message import Message
 from isthmus.journals.port import Accepted, Arrival, Identifier
+from isthmus.journals.sealing.chunks import chunks, seal_chunks
 from isthmus.journals.sqlite.locator import Entry, id_key, token_key
-from isthmus.journals.sqlite.records import MessageHead, open_head, open_violations, seal_body, seal_head, seal_violations
+from isthmus.journals.sqlite.records import MessageHead, body_aad, open_head, open_violations, seal_head, seal_violations
 from isthmus.journals.sqlite.session import Row, Session, micros, place
 
 
@@ -47,6 +48,7 @@ def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
     keyring = session.keyring
     messages: list[Row] = []
     bodies: list[Row] = []
+    waiting: list[Row] = []
     entries: list[Entry] = []
     kinds: dict[str, bytes] = {}
     for seq, arrival in fresh:
@@ -71,7 +73,15 @@ def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
                 seal_head(keyring, message.id, head),
             )
         )
-        bodies.append((place(shelf, seq), seal_body(keyring, message.id, message.body)))
+        where = place(shelf, seq)
+        if chunks(len(message.body)):
+            bodies.append((where, b""))
+            for number, chunk in enumerate(seal_chunks(keyring, message.body, body_aad(message.id))):
+                session.run("keep_chunk", where, number, chunk)
+        else:
+            bodies.append((where, keyring.seal(message.body, body_aad(message.id))))
+        if arrival.state == "received":
+            waiting.append((shelf, seq))
         entries.append((id_key(message.id), seq))
         entries += _entries(session, seq, arrival.identifiers)
         if message.control_id:
@@ -80,7 +90,7 @@ def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
     session.count_all("message", ((one.message.interface, one.state) for _, one in fresh))
     session.many("keep_message", messages)
     session.many("keep_body", bodies)
-    session.many("keep_untranslated", [(seq,) for seq, arrival in fresh if arrival.state == "received"])
+    session.many("keep_untranslated", waiting)
     session.many("keep_verdict", [(seq, arrival.state, arrival.reason) for seq, arrival in fresh if arrival.state != "received"])
     session.many("keep_violations", [(seq, seal_violations(keyring, seq, one.violations)) for seq, one in fresh if one.violations])
 

@@ -107,36 +107,22 @@ class SqliteJournal:
 
     # ---- stages
 
-    async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:  # noqa: ARG002 - being built
-        return await self._read(lambda session: stages.untranslated(session, limit))
+    async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:
+        return await self._read(lambda session: stages.untranslated(session, limit, interfaces))
 
     async def translated(self, results: Sequence[Translated], now: datetime) -> None:
         await self._write(lambda session: stages.translated(session, results, now))
 
     async def enrol(
-        self,
-        subscription: str,
-        types: frozenset[str],
-        *,
-        lane: Lane = "normal",  # noqa: ARG002 - being built
-        start: Literal["now", "beginning"] = "beginning",
+        self, subscription: str, types: frozenset[str], *, lane: Lane = "normal", start: Literal["now", "beginning"] = "beginning"
     ) -> Position:
-        return await self._write(lambda session: stages.enrol(session, subscription, types, start))
+        return await self._write(lambda session: stages.enrol(session, subscription, types, lane, start))
 
     async def upcoming(self, subscription: str, limit: int) -> Sequence[Envelope]:
         return await self._read(lambda session: stages.upcoming(session, subscription, limit))
 
-    async def planned(
-        self,
-        subscription: str,
-        cursor: int,
-        results: Sequence[Planned],
-        now: datetime,
-        *,
-        after: int | None = None,  # noqa: ARG002 - being built
-    ) -> bool:
-        await self._write(lambda session: stages.planned(session, subscription, cursor, results, now))
-        return True
+    async def planned(self, subscription: str, cursor: int, results: Sequence[Planned], now: datetime, *, after: int | None = None) -> bool:
+        return await self._write(lambda session: stages.planned(session, subscription, cursor, results, now, after=after))
 
     async def stop(self, subscription: str, reason: str, detail: str, now: datetime) -> None:  # noqa: ARG002 - nothing shows when
         await self._write(lambda session: stages.stop(session, subscription, reason, detail))
@@ -149,16 +135,8 @@ class SqliteJournal:
 
     # ---- outbox
 
-    async def claim(
-        self,
-        endpoint: str,
-        limit: int,
-        now: datetime,
-        owner: str,
-        *,
-        lane: Lane | None = None,  # noqa: ARG002 - being built
-    ) -> Sequence[Claimed]:
-        return await self._write(lambda session: outbox.claim(session, endpoint, limit, now, owner))
+    async def claim(self, endpoint: str, limit: int, now: datetime, owner: str, *, lane: Lane | None = None) -> Sequence[Claimed]:
+        return await self._write(lambda session: outbox.claim(session, endpoint, limit, now, owner, lane=lane))
 
     async def settle(self, settlements: Sequence[Settlement], owner: str) -> None:
         await self._write(lambda session: outbox.settle(session, settlements, owner))
@@ -200,8 +178,7 @@ class SqliteJournal:
         return await self._read(lambda session: stages.message(session, message_id))
 
     async def piece(self, message_id: str, start: int, length: int) -> bytes:
-        message = await self.message(message_id)
-        return message.body[start : start + length] if message else b""
+        return await self._read(lambda session: stages.piece(session, message_id, start, length))
 
     async def delivery(self, delivery_id: str) -> Delivery | None:
         return await self._read(lambda session: archive.delivery(session, delivery_id))

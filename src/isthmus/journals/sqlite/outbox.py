@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from isthmus.core.outcome import Delivered, Receipt, Unknown
+from isthmus.core.outcome import Receipt
+from isthmus.core.policy import LANES, Lane
 from isthmus.journals.port import Claimed, Settlement
-from isthmus.journals.rules import attempt_code, attempt_tag, receipts_of
+from isthmus.journals.rules import attempt_code, attempt_tag, one_batch, receipts_of
 from isthmus.journals.sqlite.locator import token_key
 from isthmus.journals.sqlite.records import StepRecord, open_delivery
 from isthmus.journals.sqlite.session import Row, Session, micros, moment, unknown
 from isthmus.journals.sqlite.stages import key_token
 
 
-def claim(session: Session, endpoint: str, limit: int, now: datetime, owner: str) -> list[Claimed]:
-    rows = session.rows("claim", endpoint, micros(now), limit)
-    session.many("take", [(owner, row[0]) for row in rows])
-    session.count_all("delivery", ((row[3], row[6]) for row in rows), -1)
-    session.count_all("delivery", ((row[3], "sending") for row in rows))
-    claimed: list[Claimed] = []
-    for _, id, where, subscription, created_at, attempts, _, uncertain, _, sealed in rows:
-        claimed.append(
-            Claimed(
-                delivery=open_delivery(session.keyring, id, where, subscription, sealed),
-                created_at=moment(created_at),
-                attempt=attempts + 1,
-                unknown=bool(uncertain),
+def claim(session: Session, endpoint: str, limit: int, now: datetime, owner: str, *, lane: Lane | None) -> list[Claimed]:
+    taken = list(one_batch(_ready(session, endpoint, limit, micros(now), lane), lambda one: len(one[1].delivery.body)))
+    session.many("take", [(owner, row[0]) for row, _ in taken])
+    session.count_all("delivery", ((row[3], row[6]) for row, _ in taken), -1)
+    session.count_all("delivery", ((row[3], "sending") for row, _ in taken))
+    return [one for _, one in taken]
+
+
+def _ready(session: Session, endpoint: str, limit: int, now: int, lane: Lane | None) -> Iterator[tuple[Row, Claimed]]:
+    """What may be claimed, lane by lane; each with its row."""
+    left = limit
+    for number, name in enumerate(LANES):
+        if lane not in (None, name):
+            continue
+        for row in session.each("claim", endpoint, number, now, left):
+            left -= 1
+            _, id, where, subscription, created_at, attempts, _, uncertain, sealed = row
+            delivery = open_delivery(session.keyring, id, where, subscription, sealed)
+            yield (
+                row,
+                Claimed(delivery=delivery, created_at=moment(created_at), lane=name, attempt=attempts + 1, unknown=bool(uncertain)),
             )
-        )
-    return claimed
+        if left <= 0:
+            return
 
 
 def settle(session: Session, settlements: Sequence[Settlement], owner: str) -> None:
@@ -67,13 +76,11 @@ class _Batch:
         self._back: list[Row] = []
         self._dead: list[Row] = []
         self._ended: list[Row] = []
-        self._digests: dict[tuple[str, bytes], str] = {}
-        """Of each key the last word; empty: nothing is known any more."""
         self._freed: dict[Row, None] = {}
         self._moved: dict[Row, None] = {}
 
     def settle(self, one: Settlement, row: Row) -> None:
-        seq, message, endpoint, subscription, _, _, line, key, replaced, successor = row
+        seq, message, endpoint, subscription, _, _, line, replaced, successor = row
         outcome, session = one.outcome, self._session
         code, detail = attempt_code(outcome)
         seconds = (one.ended_at - one.started_at).total_seconds()
@@ -82,10 +89,6 @@ class _Batch:
         session.step(message, seq, one.ended_at, "attempt", StepRecord(code, detail, "", seconds, proofs))
         self._attempts.append((endpoint, attempt_tag(outcome)))
         self._receipts += [(subscription, receipt.kind) for receipt in receipts]
-        if isinstance(outcome, Delivered) and outcome.digest:
-            self._digests[endpoint, key] = outcome.digest
-        if isinstance(outcome, Unknown):
-            self._digests[endpoint, key] = ""
         state = "superseded" if replaced and one.state != "unknown" else one.state
         self._states.append((subscription, state))
         if state in ("delivered", "superseded"):
@@ -115,8 +118,6 @@ class _Batch:
         session.many("put_back", self._back)
         session.many("put_dead", self._dead)
         session.many("keep_ended", self._ended)
-        session.many("know_digest", [(*key, digest) for key, digest in self._digests.items() if digest])
-        session.many("know_nothing", [key for key, digest in self._digests.items() if not digest])
         session.many("promote", list(self._freed))
         for endpoint, line in self._moved:
             align(session, endpoint, line)
@@ -134,9 +135,8 @@ def align(session: Session, endpoint: str, line: bytes | None) -> None:
 def release(session: Session, owner: str, now: datetime) -> int:
     rows = session.rows("owned", owner)
     at = micros(now)
-    for _, seq, message, endpoint, subscription, key in rows:
+    for _, seq, message, endpoint, subscription in rows:
         session.run("put_back", "unknown", True, at, at, None, "owner-gone", seq)
-        session.run("know_nothing", endpoint, key)
         session.count("delivery", subscription, "sending", -1)
         session.count("delivery", subscription, "unknown")
         session.count("attempt", endpoint, "lost")
@@ -149,8 +149,8 @@ def owners(session: Session) -> list[str]:
 
 
 def next_due(session: Session, endpoint: str) -> datetime | None:
-    row = session.row("next_due", endpoint)
-    return moment(row[0]) if row and row[0] is not None else None
+    rows = (session.row("next_due", endpoint, lane) for lane in range(len(LANES)))
+    return min((moment(row[0]) for row in rows if row and row[0] is not None), default=None)
 
 
 def receipt(session: Session, delivery_key: str, endpoint: str, found: Receipt, now: datetime) -> bool:

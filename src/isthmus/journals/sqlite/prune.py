@@ -70,6 +70,7 @@ def _destroy(session: Session, walk: Pass, messages: list[int]) -> None:
     places += [(place,) for _, _, place, _ in (*events, *deliveries)]
     places += [(place,) for _, _, place, _ in answers]
     session.many("drop_body", places)
+    session.many("drop_chunks", [(place,) for place, _ in bodies])
     for place, _ in bodies:
         message = place & ((1 << 44) - 1)
         session.step(message, message, walk.now, "pruned")

@@ -69,13 +69,9 @@ def open_head(keyring: Keyring, id: str, sealed: bytes) -> MessageHead:
     return _head(keyring.open(sealed, b"head " + id.encode()))
 
 
-def seal_body(keyring: Keyring, id: str, body: bytes) -> bytes:
-    return keyring.seal(body, b"message " + id.encode())
-
-
-def open_body(keyring: Keyring, id: str, sealed: bytes | None) -> bytes:
-    """Empty where it was pruned."""
-    return b"" if sealed is None else keyring.open(sealed, b"message " + id.encode())
+def body_aad(id: str) -> bytes:
+    """What a message's body, or each chunk of it, is bound to."""
+    return b"message " + id.encode()
 
 
 def seal_event(keyring: Keyring, event: Envelope) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,12 @@ Row = tuple[Any, ...]
 
 _SHELF = 44
 """Bits below the shelf's number in the place of a body."""
+LAST_SEQ = (1 << _SHELF) - 1
+
+
+class Listener(NamedTuple):
+    types: frozenset[str]
+    lane: int
 
 
 class Session:
@@ -33,6 +39,8 @@ class Session:
         self._counts: dict[tuple[Noun, str, str], int] = {}
         self._last = self._saved = 0
         self._shelves: dict[str, int] = {}
+        self.listeners: dict[str, Listener] = {}
+        """Subscriptions by name, as the writer knows them."""
         self._steps: list[Row] = []
         self._entries: list[Entry] = []
         self._run: list[Entry] = []
@@ -41,6 +49,14 @@ class Session:
 
     def rows(self, name: str, *values: object) -> list[Row]:
         return self.connection.execute(self._sql[name], values).fetchall()
+
+    def each(self, name: str, *values: object) -> Iterator[Row]:
+        """One row after the other, read when it is asked for; the statement ends with the iterator."""
+        cursor = self.connection.execute(self._sql[name], values)
+        try:
+            yield from cursor
+        finally:
+            cursor.close()
 
     def rows_named(self, name: str, values: dict[str, object]) -> list[Row]:
         return self.connection.execute(self._sql[name], values).fetchall()
@@ -92,6 +108,7 @@ class Session:
         self._saved = (self.row("last_seq") or (0,))[0]
         self._last = max(self._last, self._saved)  # a number is never given twice
         self._shelves = dict(self.rows("shelves"))
+        self.listeners = {name: Listener(frozenset(msgspec.json.decode(types)), lane) for name, types, lane in self.rows("listeners")}
         self.load_fresh()
         self.forget()
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -13,33 +18,46 @@ from isthmus.core.delivery import Delivery
 from isthmus.core.event import Envelope
 from isthmus.core.failure import Bug
 from isthmus.core.message import Message
+from isthmus.core.policy import LANES, Lane
 from isthmus.journals.port import Planned, Position, Translated
+from isthmus.journals.rules import one_batch
+from isthmus.journals.sealing.chunks import chunks, chunks_for, open_chunks, open_piece
 from isthmus.journals.sqlite.intake import keep_identifiers, keep_violations, violations
 from isthmus.journals.sqlite.locator import Entry, id_key, token_key
 from isthmus.journals.sqlite.records import (
     StepRecord,
-    open_body,
+    body_aad,
     open_event,
     open_head,
     seal_answers,
     seal_delivery,
     seal_event,
 )  # fmt: skip
-from isthmus.journals.sqlite.session import Row, Session, listed, micros, moment, place, unknown
+from isthmus.journals.sqlite.session import LAST_SEQ, Listener, Row, Session, listed, micros, moment, place, unknown
+
+NORMAL = LANES.index("normal")
 
 
-def untranslated(session: Session, limit: int) -> list[Message]:
-    return [_message(session, row) for row in session.rows("untranslated", limit)]
+def untranslated(session: Session, limit: int, interfaces: AbstractSet[str] | None) -> list[Message]:
+    shelves = [number for interface, number in session.rows("shelves") if interfaces is None or interface in interfaces]
+    rows = islice(merge(*(session.each("untranslated", shelf, limit) for shelf in shelves), key=itemgetter(0)), limit)
+    return [_message(session, row) for row in one_batch(rows, itemgetter(5))]
 
 
 def _message(session: Session, row: Row) -> Message:
-    _, id, interface, source, received_at, head, sealed = row
+    _, id, interface, source, received_at, size, head, where, sealed = row
     told = open_head(session.keyring, id, head)
+    if sealed is None:
+        body = b""  # pruned
+    elif chunks(size):
+        body = open_chunks(session.keyring, _chunks(session, where, range(chunks(size))), size, body_aad(id))
+    else:
+        body = session.keyring.open(sealed, body_aad(id))
     return Message(
         id=id,
         interface=interface,
         source=source,
-        body=open_body(session.keyring, id, sealed),
+        body=body,
         received_at=moment(received_at),
         correlation_id=id if told.correlation_id is None else told.correlation_id,
         kind=told.kind,
@@ -51,6 +69,22 @@ def _message(session: Session, row: Row) -> Message:
 def message(session: Session, id: str) -> Message | None:
     row = session.of_id("message_with_body", id)
     return _message(session, row) if row else None
+
+
+def piece(session: Session, id: str, start: int, length: int) -> bytes:
+    row = session.of_id("place_of_message", id)
+    if row is None:
+        return b""
+    where, size = row
+    if chunks(size):
+        sealed = _chunks(session, where, chunks_for(size, start, length))
+        return open_piece(session.keyring, sealed, size, body_aad(id), start=start, length=length)
+    body = session.row("body", where)
+    return session.keyring.open(body[0], body_aad(id))[start : start + length] if body else b""
+
+
+def _chunks(session: Session, where: int, numbers: range) -> Iterator[bytes]:
+    return (sealed for (sealed,) in session.each("chunks", where, numbers.start, numbers.stop))
 
 
 def translated(session: Session, results: Sequence[Translated], now: datetime) -> None:
@@ -67,7 +101,7 @@ def translated(session: Session, results: Sequence[Translated], now: datetime) -
         if not waits:
             continue  # translated before: a second worker, or a retry after a lost answer
         waiting[result.message_id] = (seq, shelf, interface, 0)
-        done.append((seq,))
+        done.append((shelf, seq))
         states.append((interface, result.state))
         if not result.events or result.state != "translated" or result.reason or result.detail:  # else the events tell when
             session.step(seq, seq, now, result.state, StepRecord(result.reason, result.detail))
@@ -97,7 +131,12 @@ def keep_events(session: Session, events: list[tuple[int, int, Envelope]], now: 
         bodies.append((place(shelf, seq), seal_event(session.keyring, event)))
         entries.append((id_key(event.id), seq))
     session.index(entries)
-    session.count_all("event", ((event.type, "kept") for _, _, event in events))
+    kept = Counter(event.type for _, _, event in events)
+    for type, times in kept.items():
+        session.count("event", type, "kept", times)
+    if fed:
+        waits = [(sum(kept[type] for type in one.types), name) for name, one in session.listeners.items()]
+        session.many("wait", [row for row in waits if row[0]])
     session.many("keep_event", rows)
     session.many("keep_body", bodies)
 
@@ -106,14 +145,15 @@ class _Subscription(NamedTuple):
     name: str
     types: tuple[str, ...]
     cursor: int
+    waiting: int
     stopped: str
     detail: str
 
 
 def _subscription(session: Session, row: Row) -> _Subscription:
-    name, types, cursor, stopped, sealed = row
+    name, types, cursor, waiting, stopped, sealed = row
     detail = session.keyring.open(sealed, b"subscription " + name.encode()).decode() if sealed else ""
-    return _Subscription(name, tuple(msgspec.json.decode(types)), cursor, stopped, detail)
+    return _Subscription(name, tuple(msgspec.json.decode(types)), cursor, waiting, stopped, detail)
 
 
 def _enrolled(session: Session, name: str) -> _Subscription:
@@ -123,29 +163,39 @@ def _enrolled(session: Session, name: str) -> _Subscription:
     return _subscription(session, row)
 
 
-def _position(session: Session, one: _Subscription) -> Position:
-    waiting = sum((session.row("waiting", type, one.cursor) or (0,))[0] for type in one.types)
-    return Position(subscription=one.name, cursor=one.cursor, waiting=waiting, stopped=one.stopped, detail=one.detail)
+def _position(one: _Subscription) -> Position:
+    return Position(subscription=one.name, cursor=one.cursor, waiting=one.waiting, stopped=one.stopped, detail=one.detail)
 
 
-def enrol(session: Session, name: str, types: frozenset[str], start: Literal["now", "beginning"]) -> Position:
-    cursor = (session.row("last_event") or (0,))[0] if start == "now" else 0
-    session.run("keep_subscription", name, listed(sorted(types)), cursor)
-    return _position(session, _enrolled(session, name))
+def enrol(session: Session, name: str, types: frozenset[str], lane: Lane, start: Literal["now", "beginning"]) -> Position:
+    """Events are counted only for a new subscription, and where its types have changed."""
+    before = session.listeners.get(name)
+    after = session.listeners[name] = Listener(types, LANES.index(lane))
+    if after != before:
+        cursor = (session.row("last_event") or (0,))[0] if start == "now" else 0
+        session.run("keep_subscription", name, listed(sorted(types)), after.lane, cursor)
+    one = _enrolled(session, name)
+    if before is None or before.types != types:
+        session.run("wait", _events(session, types, one.cursor, LAST_SEQ) - one.waiting, name)
+        one = _enrolled(session, name)
+    return _position(one)
+
+
+def _events(session: Session, types: Iterable[str], after: int, until: int) -> int:
+    """How many events of these types subscriptions see between two places."""
+    return sum((session.row("count_events", type, after, until) or (0,))[0] for type in types)
 
 
 def positions(session: Session) -> list[Position]:
-    return [_position(session, _subscription(session, row)) for row in session.rows("subscriptions")]
+    return [_position(_subscription(session, row)) for row in session.rows("subscriptions")]
 
 
 def upcoming(session: Session, name: str, limit: int) -> list[Envelope]:
     one = _enrolled(session, name)
     if one.stopped:
         return []
-    rows = [row for type in one.types for row in session.rows("upcoming", type, one.cursor, limit)]
-    if len(one.types) > 1:
-        rows = sorted(rows, key=lambda row: row[0])[:limit]
-    return [open_event(session.keyring, row) for row in rows]
+    rows = islice(merge(*(session.each("upcoming", type, one.cursor, limit) for type in one.types), key=itemgetter(0)), limit)
+    return list(one_batch((open_event(session.keyring, row) for row in rows), lambda event: len(event.body)))
 
 
 def stop(session: Session, name: str, reason: str, detail: str) -> None:
@@ -153,8 +203,10 @@ def stop(session: Session, name: str, reason: str, detail: str) -> None:
     session.run("stop", reason, session.keyring.seal(detail.encode(), b"subscription " + name.encode()) if detail else None, name)
 
 
-def planned(session: Session, name: str, cursor: int, results: Sequence[Planned], now: datetime) -> None:
-    _enrolled(session, name)
+def planned(session: Session, name: str, cursor: int, results: Sequence[Planned], now: datetime, *, after: int | None) -> bool:
+    one = _enrolled(session, name)
+    if after is not None and one.cursor != after:
+        return False
     events = {row[0]: row[1:] for row in session.rows("known_events", session.seqs_of_ids(one.event_id for one in results))}
     for result in results:
         if result.event_id not in events:
@@ -172,7 +224,9 @@ def planned(session: Session, name: str, cursor: int, results: Sequence[Planned]
         if result.answers:
             keep_answers(session, name, event, shelf, result)
     keep_deliveries(session, fresh, now)
-    session.run("move_cursor", cursor, name)
+    if cursor > one.cursor:
+        session.run("move_cursor", cursor, _events(session, one.types, one.cursor, cursor), name)
+    return True
 
 
 def keep_answers(session: Session, subscription: str, event: int, shelf: int, result: Planned) -> None:
@@ -193,12 +247,13 @@ def keep_deliveries(session: Session, fresh: list[tuple[int, int, Delivery]], no
     entries: list[Entry] = []
     for message, shelf, delivery in fresh:
         seq = session.next()
-        key = key_token(session, delivery.endpoint, delivery.key)
-        rows.append((seq, delivery.id, message, shelf, delivery.endpoint, delivery.subscription, at, seq))
+        listener = session.listeners.get(delivery.subscription)
+        lane = NORMAL if listener is None else listener.lane
+        rows.append((seq, delivery.id, message, shelf, delivery.endpoint, delivery.subscription, lane, at, seq))
         bodies.append((place(shelf, seq), seal_delivery(keyring, delivery)))
-        due.append((seq, delivery.endpoint, line_token(session, delivery), seq, key, at, 0))
+        due.append((seq, delivery.endpoint, line_token(session, delivery), seq, lane, at, 0))
         entries.append((id_key(delivery.id), seq))
-        entries.append((token_key(key), seq))
+        entries.append((token_key(key_token(session, delivery.endpoint, delivery.key)), seq))
     session.index(entries)
     session.count_all("delivery", ((delivery.subscription, "due") for _, _, delivery in fresh))
     session.many("keep_delivery", rows)

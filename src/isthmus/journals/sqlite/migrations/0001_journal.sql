@@ -3,7 +3,7 @@
 --   history   message, event, delivery, violation, step, answer: rows are added; a person's act (reprocess) marks old
 --             events and links deliveries, the pruner replaces a body by its head
 --   hot       untranslated, due: hold only what is not finished; a row comes, waits and goes
---   counters  tally: kept in the transaction of what they count
+--   counters  tally, subscription.waiting: kept in the transaction of what they count
 --   index     run, locator: from ids and identifiers to seq (locator.py says why not an index on each table)
 --
 -- One sequence numbers everything, so seq is the order in which things were kept. States are told by place: a message is received
@@ -29,8 +29,16 @@ CREATE TABLE shelf (
 
 CREATE TABLE body (
     place INTEGER PRIMARY KEY,
-    sealed BLOB NOT NULL
+    sealed BLOB NOT NULL                 -- empty where a message's body lies in chunks
 );
+
+-- Bodies of messages above a mebibyte.
+CREATE TABLE chunk (
+    place INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (place, number)
+) WITHOUT ROWID;
 
 -- ---- history ----------------------------------------------------------------------------------------------------------------
 
@@ -84,6 +92,7 @@ CREATE TABLE delivery (
     shelf INTEGER NOT NULL,
     endpoint TEXT NOT NULL,
     subscription TEXT NOT NULL,
+    lane INTEGER NOT NULL,               -- 0 safety, 1 normal, 2 bulk
     created_at INTEGER NOT NULL,
     rank INTEGER NOT NULL,               -- place among those of its ordering key: its own seq, or the rank of what it supersedes
     successor TEXT NOT NULL DEFAULT '',
@@ -119,7 +128,11 @@ CREATE TABLE answer (
 
 -- ---- hot --------------------------------------------------------------------------------------------------------------------
 
-CREATE TABLE untranslated (seq INTEGER PRIMARY KEY);
+CREATE TABLE untranslated (
+    shelf INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (shelf, seq)
+) WITHOUT ROWID;
 
 -- Every delivery that is not finished. Of one line (endpoint and ordering key) at most one is due with a turn, sending, unknown or
 -- dead; the others wait behind it.
@@ -128,7 +141,7 @@ CREATE TABLE due (
     endpoint TEXT NOT NULL,
     line BLOB,                           -- token of the ordering key; NULL: no order
     rank INTEGER NOT NULL,
-    key BLOB NOT NULL,
+    lane INTEGER NOT NULL,
     state TEXT NOT NULL,                 -- due, sending, unknown, dead
     turn INTEGER,                        -- from when on it may be claimed; NULL: not now (behind another, sending, dead)
     ready_at INTEGER NOT NULL,           -- its turn, once nothing is before it
@@ -139,24 +152,18 @@ CREATE TABLE due (
     replaced INTEGER NOT NULL DEFAULT 0, -- superseded while in the courier's hands; takes effect when its outcome is known
     reason TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX due_turn ON due (endpoint, turn, seq) WHERE turn IS NOT NULL;
+CREATE INDEX due_turn ON due (endpoint, lane, turn, seq) WHERE turn IS NOT NULL;
 CREATE INDEX due_line ON due (endpoint, line, rank, seq) WHERE line IS NOT NULL;
 CREATE INDEX due_owner ON due (owner, seq) WHERE owner IS NOT NULL;
 CREATE INDEX due_dead ON due (seq) WHERE state = 'dead';
 CREATE INDEX due_unknown ON due (seq) WHERE state = 'unknown';
 
--- What an endpoint last confirmed to hold under a business key.
-CREATE TABLE known (
-    endpoint TEXT NOT NULL,
-    key BLOB NOT NULL,
-    digest TEXT NOT NULL,
-    PRIMARY KEY (endpoint, key)
-) WITHOUT ROWID;
-
 CREATE TABLE subscription (
     name TEXT PRIMARY KEY,
     types TEXT NOT NULL,                 -- a JSON list
+    lane INTEGER NOT NULL,
     cursor INTEGER NOT NULL,
+    waiting INTEGER NOT NULL,            -- events of its types after the cursor
     stopped TEXT NOT NULL DEFAULT '',
     detail BLOB                          -- sealed
 ) WITHOUT ROWID;

@@ -1,7 +1,7 @@
 -- name: act_on
 -- A delivery with its state, for what people do with it.
 SELECT
-    d.id, d.seq, d.message, d.shelf, d.endpoint, d.subscription, coalesce(u.state, e.state, 'delivered'), d.rank, u.line,
+    d.id, d.seq, d.message, d.shelf, d.endpoint, d.subscription, d.lane, coalesce(u.state, e.state, 'delivered'), d.rank, u.line,
     coalesce(u.reason, e.reason, ''), b.sealed, d.successor, coalesce(u.replaced, 0),
     (SELECT count(*) FROM step s WHERE s.message = d.message AND s.subject = d.seq AND s.stage IN ('attempt', 'unknown'))
 FROM delivery d
@@ -16,7 +16,7 @@ SELECT
     CASE WHEN u.seq IS NOT NULL THEN 'received' ELSE coalesce(v.state, 'translated') END
 FROM message m
 JOIN shelf s ON s.number = m.shelf
-LEFT JOIN untranslated u ON u.seq = m.seq
+LEFT JOIN untranslated u ON u.shelf = m.shelf AND u.seq = m.seq
 LEFT JOIN verdict v ON v.seq = m.seq
 WHERE m.seq = ? AND m.id = ?
 

@@ -5,7 +5,7 @@ SELECT
     coalesce(v.reason, CASE WHEN u.seq IS NOT NULL THEN m.reason ELSE '' END), m.head
 FROM message m
 JOIN shelf s ON s.number = m.shelf
-LEFT JOIN untranslated u ON u.seq = m.seq
+LEFT JOIN untranslated u ON u.shelf = m.shelf AND u.seq = m.seq
 LEFT JOIN verdict v ON v.seq = m.seq
 WHERE m.seq < :before
     AND (:state IS NULL OR standing = :state)
@@ -20,7 +20,7 @@ SELECT
     coalesce(v.reason, CASE WHEN u.seq IS NOT NULL THEN m.reason ELSE '' END), m.head
 FROM shelf s
 CROSS JOIN message m ON m.shelf = s.number
-LEFT JOIN untranslated u ON u.seq = m.seq
+LEFT JOIN untranslated u ON u.shelf = m.shelf AND u.seq = m.seq
 LEFT JOIN verdict v ON v.seq = m.seq
 WHERE s.interface = :interface AND m.seq < :before
     AND (:state IS NULL OR standing = :state)
@@ -35,7 +35,7 @@ SELECT
     coalesce(v.reason, CASE WHEN u.seq IS NOT NULL THEN m.reason ELSE '' END), m.head
 FROM message m
 JOIN shelf s ON s.number = m.shelf
-LEFT JOIN untranslated u ON u.seq = m.seq
+LEFT JOIN untranslated u ON u.shelf = m.shelf AND u.seq = m.seq
 LEFT JOIN verdict v ON v.seq = m.seq
 WHERE m.kind = :kind AND m.seq < :before
     AND (:interface IS NULL OR s.interface = :interface) AND (:state IS NULL OR standing = :state)
@@ -51,7 +51,7 @@ SELECT
 FROM locator i
 CROSS JOIN message m ON m.seq = i.seq
 JOIN shelf s ON s.number = m.shelf
-LEFT JOIN untranslated u ON u.seq = m.seq
+LEFT JOIN untranslated u ON u.shelf = m.shelf AND u.seq = m.seq
 LEFT JOIN verdict v ON v.seq = m.seq
 WHERE i.key = :identifier AND i.seq < :before
     AND (:interface IS NULL OR s.interface = :interface) AND (:kind IS NULL OR m.kind = :kind) AND (:state IS NULL OR standing = :state)
@@ -68,7 +68,7 @@ SELECT
 FROM json_each(:fresh) i
 CROSS JOIN message m ON m.seq = i.value
 JOIN shelf s ON s.number = m.shelf
-LEFT JOIN untranslated u ON u.seq = m.seq
+LEFT JOIN untranslated u ON u.shelf = m.shelf AND u.seq = m.seq
 LEFT JOIN verdict v ON v.seq = m.seq
 WHERE i.value < :before
     AND (:interface IS NULL OR s.interface = :interface) AND (:kind IS NULL OR m.kind = :kind) AND (:state IS NULL OR standing = :state)
@@ -90,13 +90,14 @@ ORDER BY v.seq DESC
 LIMIT :limit
 
 -- name: find_received
+-- Of one interface.
 SELECT
     m.seq, m.id, s.interface, m.source, m.received_at, m.size, 'received', m.reason, m.head
 FROM untranslated u
 CROSS JOIN message m ON m.seq = u.seq
 JOIN shelf s ON s.number = m.shelf
-WHERE u.seq < :before
-    AND (:interface IS NULL OR s.interface = :interface) AND (:kind IS NULL OR m.kind = :kind)
+WHERE u.shelf = :shelf AND u.seq < :before
+    AND (:kind IS NULL OR m.kind = :kind)
     AND (:since IS NULL OR m.received_at >= :since) AND (:until IS NULL OR m.received_at < :until)
 ORDER BY u.seq DESC
 LIMIT :limit
@@ -117,16 +118,25 @@ SELECT
     coalesce(v.reason, CASE WHEN u.seq IS NOT NULL THEN m.reason ELSE '' END), m.head, m.arrival, m.reason
 FROM message m
 JOIN shelf s ON s.number = m.shelf
-LEFT JOIN untranslated u ON u.seq = m.seq
+LEFT JOIN untranslated u ON u.shelf = m.shelf AND u.seq = m.seq
 LEFT JOIN verdict v ON v.seq = m.seq
 WHERE m.seq = ?
 
 -- name: message_with_body
-SELECT m.seq, m.id, s.interface, m.source, m.received_at, m.head, b.sealed
+SELECT m.seq, m.id, s.interface, m.source, m.received_at, m.size, m.head, m.shelf << 44 | m.seq, b.sealed
 FROM message m
 JOIN shelf s ON s.number = m.shelf
 LEFT JOIN body b ON b.place = (m.shelf << 44 | m.seq)
 WHERE m.seq = ? AND m.id = ?
+
+-- name: place_of_message
+SELECT b.place, m.size FROM message m JOIN body b ON b.place = (m.shelf << 44 | m.seq) WHERE m.seq = ? AND m.id = ?
+
+-- name: body
+SELECT sealed FROM body WHERE place = ?
+
+-- name: chunks
+SELECT sealed FROM chunk WHERE place = ? AND number >= ? AND number < ? ORDER BY number
 
 -- name: first_event
 SELECT seq, created_at FROM event WHERE message = ? ORDER BY seq LIMIT 1

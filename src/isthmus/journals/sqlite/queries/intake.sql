@@ -11,8 +11,11 @@ INSERT INTO message (seq, id, shelf, source, received_at, size, arrival, reason,
 -- name: keep_body
 INSERT INTO body (place, sealed) VALUES (?, ?)
 
+-- name: keep_chunk
+INSERT INTO chunk (place, number, sealed) VALUES (?, ?, ?)
+
 -- name: keep_untranslated
-INSERT INTO untranslated (seq) VALUES (?)
+INSERT INTO untranslated (shelf, seq) VALUES (?, ?)
 
 -- name: keep_verdict
 INSERT INTO verdict (seq, state, reason) VALUES (?, ?, ?)

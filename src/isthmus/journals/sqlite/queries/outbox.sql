@@ -1,10 +1,10 @@
 -- name: claim
-SELECT d.seq, d.id, d.endpoint, d.subscription, d.created_at, u.attempts, u.state, u.uncertain, k.digest, coalesce(b.sealed, d.head)
+-- Of one lane.
+SELECT d.seq, d.id, d.endpoint, d.subscription, d.created_at, u.attempts, u.state, u.uncertain, coalesce(b.sealed, d.head)
 FROM due u
 JOIN delivery d ON d.seq = u.seq
 LEFT JOIN body b ON b.place = (d.shelf << 44 | d.seq)
-LEFT JOIN known k ON k.endpoint = u.endpoint AND k.key = u.key
-WHERE u.endpoint = ? AND u.turn <= ?
+WHERE u.endpoint = ? AND u.lane = ? AND u.turn <= ?
 ORDER BY u.turn, u.seq
 LIMIT ?
 
@@ -12,7 +12,7 @@ LIMIT ?
 UPDATE due SET state = 'sending', turn = NULL, not_before = NULL, reason = '', owner = ?, attempts = attempts + 1 WHERE seq = ?
 
 -- name: settling
-SELECT d.id, d.seq, d.message, d.endpoint, d.subscription, u.state, u.owner, u.line, u.key, u.replaced, d.successor
+SELECT d.id, d.seq, d.message, d.endpoint, d.subscription, u.state, u.owner, u.line, u.replaced, d.successor
 FROM json_each(?) j
 JOIN delivery d ON d.seq = j.value
 LEFT JOIN due u ON u.seq = d.seq
@@ -45,14 +45,8 @@ INSERT INTO ended (seq, state, reason) VALUES (?, ?, ?)
 -- name: drop_ended
 DELETE FROM ended WHERE seq = ?
 
--- name: know_digest
-INSERT INTO known (endpoint, key, digest) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest
-
--- name: know_nothing
-DELETE FROM known WHERE endpoint = ? AND key = ?
-
 -- name: owned
-SELECT d.id, d.seq, d.message, d.endpoint, d.subscription, u.key FROM due u JOIN delivery d ON d.seq = u.seq WHERE u.owner = ? ORDER BY u.seq
+SELECT d.id, d.seq, d.message, d.endpoint, d.subscription FROM due u JOIN delivery d ON d.seq = u.seq WHERE u.owner = ? ORDER BY u.seq
 
 -- name: owners
 -- A loose walk over the index: as many steps as there are owners.
@@ -64,7 +58,7 @@ WITH RECURSIVE each (owner) AS (
 SELECT owner FROM each WHERE owner IS NOT NULL
 
 -- name: next_due
-SELECT min(turn) FROM due WHERE endpoint = ? AND turn IS NOT NULL
+SELECT min(turn) FROM due WHERE endpoint = ? AND lane = ? AND turn IS NOT NULL
 
 -- name: deliveries_at
 SELECT d.seq, d.message, d.subscription, d.endpoint FROM json_each(?) j JOIN delivery d ON d.seq = j.value ORDER BY d.seq DESC

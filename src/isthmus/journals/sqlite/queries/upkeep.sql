@@ -19,7 +19,7 @@ SELECT m.seq, m.received_at < :before FROM message m WHERE m.shelf = :shelf AND 
 -- name: live_messages
 -- Which of these still wait for anything: a translator, a mend, a subscription, a courier, a person.
 SELECT j.value FROM json_each(?) j
-WHERE EXISTS (SELECT 1 FROM untranslated u WHERE u.seq = j.value)
+WHERE EXISTS (SELECT 1 FROM message m JOIN untranslated u ON u.shelf = m.shelf AND u.seq = m.seq WHERE m.seq = j.value)
     OR EXISTS (SELECT 1 FROM verdict v WHERE v.seq = j.value AND v.state = 'failed')
     OR EXISTS (SELECT 1 FROM delivery d JOIN due u ON u.seq = d.seq WHERE d.message = j.value)
     OR EXISTS (
@@ -37,7 +37,8 @@ DELETE FROM spared WHERE shelf = ? AND message = ?
 UPDATE shelf SET pruned = ? WHERE number = ?
 
 -- name: prune_messages
-SELECT b.place, length(b.sealed) FROM json_each(?) j JOIN message m ON m.seq = j.value JOIN body b ON b.place = (m.shelf << 44 | m.seq)
+SELECT b.place, length(b.sealed) + coalesce((SELECT sum(length(c.sealed)) FROM chunk c WHERE c.place = b.place), 0)
+FROM json_each(?) j JOIN message m ON m.seq = j.value JOIN body b ON b.place = (m.shelf << 44 | m.seq)
 
 -- name: prune_events
 SELECT e.seq, e.id, b.place, b.sealed
