@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from copy import copy
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from isthmus.core.delivery import Delivery
 from isthmus.core.event import Envelope
@@ -13,7 +15,8 @@ from isthmus.core.lookup import Answer
 from isthmus.core.message import Message
 from isthmus.core.outcome import Receipt
 from isthmus.core.policy import Lane
-from isthmus.journals.memory import acts, archive, outbox, stages, upkeep
+from isthmus.journals.memory import acts, archive, members, outbox, stages, upkeep
+from isthmus.journals.memory.members import Roll
 from isthmus.journals.memory.tables import Tables
 from isthmus.journals.port import (
     Accepted,
@@ -38,18 +41,24 @@ from isthmus.journals.sealing import Keyring
 class MemoryJournal:
     """Forgets everything when the process ends; ``close`` and ``open`` again keep it, as a file would.
 
-    The key ring is taken so that all journals are built alike; there is nothing at rest to seal.
+    The key ring is taken so that all journals are built alike; there is nothing at rest to seal. ``monotonic`` is the time of leases.
     """
 
-    def __init__(self, keyring: Keyring | None = None) -> None:
+    def __init__(self, keyring: Keyring | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._keyring = keyring
+        self._monotonic = monotonic
         self._tables = Tables()
+        self._roll = Roll()
+
+    def beside(self) -> Self:
+        """Another journal over the same store: another node's."""
+        return copy(self)
 
     async def open(self) -> None:
         return
 
     async def close(self) -> None:
-        return
+        self._roll.ears[:] = [ear for ear in self._roll.ears if ear[0] is not self]
 
     async def prune(self, interface: str, before: datetime, now: datetime, limit: int = 10_000) -> Pruned:
         return upkeep.prune(self._tables, interface, before, now, limit)
@@ -146,3 +155,21 @@ class MemoryJournal:
 
     async def tallies(self) -> Sequence[Tally]:
         return archive.tallies(self._tables)
+
+    async def join(self, node: str, lease: float) -> None:
+        members.join(self._roll, node, lease, self._monotonic())
+
+    async def beat(self, node: str, lease: float) -> Sequence[str] | None:
+        return members.beat(self._roll, node, lease, self._monotonic())
+
+    async def bury(self, now: datetime) -> Mapping[str, int]:
+        return members.bury(self._roll, self._tables, self._monotonic(), now)
+
+    async def leave(self, node: str, now: datetime) -> None:
+        members.leave(self._roll, self._tables, node, now)
+
+    async def ring(self, topics: AbstractSet[str]) -> None:
+        members.ring(self._roll, self, topics)
+
+    async def listen(self, rung: Callable[[str], None]) -> None:
+        self._roll.ears.append((self, rung))

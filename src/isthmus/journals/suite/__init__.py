@@ -10,14 +10,17 @@ It needs pytest and pytest-asyncio. A test module of an adapter says how to make
         return lambda: MyJournal(tmp_path / "journal", keyring)
 
 ``make_journal`` gives a factory: each call makes another, unopened journal over the *same*, at first empty, store, so that tests can
-close a journal and look at what is left. The adapter is right when all tests pass.
+close a journal and look at what is left. The adapter is right when all tests pass. One that several nodes can open has ``Members``, and
+takes over its tests too::
+
+    from isthmus.journals.suite.members import TestMembers, nodes
 """
 
 # ruff: noqa: E402 - assertions can be told in full only in modules that pytest knows of before they are imported
 
 import pytest
 
-for _theme in ("acts", "archive", "intake", "model", "order", "outbox", "reprocess", "stages", "tallies", "upkeep"):
+for _theme in ("acts", "archive", "intake", "members", "model", "order", "outbox", "reprocess", "stages", "tallies", "upkeep"):
     pytest.register_assert_rewrite(f"{__name__}.{_theme}")
 
 from isthmus.journals.suite.acts import TestActs
