@@ -1,24 +1,25 @@
-"""The client of an HTTP endpoint: one session, connections kept alive, every failure an outcome."""
+"""The client of an HTTP endpoint: connections kept alive, every failure an outcome."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
-import aiohttp
 import msgspec
 
-from isthmus.connectors.http.failures import no_trust, unanswered
+from isthmus.connectors.http.failures import Failed, no_trust, unanswered
 from isthmus.connectors.http.outgoing import Outgoing
+from isthmus.connectors.http.response import Response, TooLarge
 from isthmus.connectors.http.settings import HttpEndpoint
 from isthmus.connectors.http.statuses import GONE, outcome_of, retry_after
+from isthmus.connectors.http.wire import Wire
 from isthmus.connectors.http.words import Request, read_operation
 from isthmus.connectors.port import Budget, NoTurn
 from isthmus.connectors.tls import client_context
@@ -28,15 +29,6 @@ from isthmus.core.failure import Bug, Rejected, Transient
 from isthmus.core.lookup import Lookup
 from isthmus.core.outcome import Delivered, Outcome, Receipt, Reject, Retry, Unknown
 from isthmus.core.policy import Lane
-
-_DRAIN = 1 << 16
-"""Bytes of an unwanted answer that are read so that its connection can be used again; after that it is closed."""
-
-
-class _Sent(SimpleNamespace):
-    """Of one request: whether anything of it has left."""
-
-    headers = False
 
 
 class HttpClient:
@@ -55,38 +47,34 @@ class HttpClient:
         self._budget = budget
         self._now = now
         self._url = settings.url.rstrip("/")
-        self._session: aiohttp.ClientSession | None = None
+        self._wire: Wire | None = None
         self._piece: ReadPiece | None = None
 
     def redeem_from(self, read: ReadPiece) -> None:
         self._piece = read
 
     async def open(self) -> None:
-        """Build the session; whether the endpoint is there shows at the first request (or ``ping``)."""
-        if self._session is not None:
+        """Get ready to connect; whether the endpoint is there shows at the first request (or ``ping``)."""
+        if self._wire is not None:
             return
         settings = self._settings
-        headers = {"User-Agent": "isthmus"}
+        headers = {"User-Agent": "isthmus", "Accept-Encoding": "identity"}
         if settings.token:
             headers["Authorization"] = f"Bearer {settings.token}"
         elif settings.user:
-            headers["Authorization"] = aiohttp.encode_basic_auth(settings.user, settings.password)
-        context = client_context(settings.tls, f"endpoints.{self._name}") if settings.tls else True
-        trace = aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(_headers_sent)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=settings.in_flight, ssl=context, keepalive_timeout=30),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
+            headers["Authorization"] = f"Basic {base64.b64encode(f'{settings.user}:{settings.password}'.encode()).decode()}"
+        self._wire = Wire(
+            self._url,
             headers=headers,
-            trace_configs=[trace],
-            auto_decompress=False,
+            context=client_context(settings.tls, f"endpoints.{self._name}") if settings.tls else None,
+            limit=settings.in_flight,
+            connect_timeout=settings.connect_timeout,
         )
 
     async def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.close()
 
     async def send(self, deliveries: Sequence[Delivery], timeout: float, *, lane: Lane = "normal") -> Sequence[Outcome]:
         return [await self._send(delivery, timeout, lane) for delivery in deliveries]
@@ -140,26 +128,16 @@ class HttpClient:
         outgoing = Outgoing(delivery, self._piece, self._name)
         headers = {"Idempotency-Key": delivery.id, "X-Correlation-Id": delivery.correlation_id, **outgoing.headers}
         async with self._budget.call(lane):
-            sent = _Sent()
-            outcome: Outcome | None = None
+            outcome: Outcome
             ends = asyncio.get_running_loop().time() + timeout
             try:
-                async with (
-                    asyncio.timeout_at(ends),
-                    self._open_session().request(
-                        request.method,
-                        self._url + request.path,
-                        data=outgoing.data,
-                        headers=headers,
-                        allow_redirects=False,
-                        trace_request_ctx=sent,
-                    ) as response,
-                ):
-                    outcome = outcome_of(request.method, response.status, after=self._after(response), idempotent=self._settings.idempotent)
-                    await _drain(response)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                # Once the status is there, what breaks afterwards changes nothing.
-                outcome = outcome or outgoing.outcome or unanswered(error, sent=sent.headers, name=self._name)
+                response = await self._open_wire().request(request.method, request.path, headers, outgoing.data, timeout=timeout)
+                outcome = outcome_of(request.method, response.status, after=self._after(response), idempotent=self._settings.idempotent)
+            except (Failed, Rejected, Transient) as error:
+                # Besides the wire, only a document fails, while it is read; then its outcome is there.
+                if outgoing.outcome is None and not isinstance(error, Failed):
+                    raise
+                outcome = outgoing.outcome or unanswered(cast("Failed", error), self._name)
         if request.confirm and isinstance(outcome, Delivered):
             outcome = await self._confirmed(request, outcome, ends - asyncio.get_running_loop().time(), lane)
         if not isinstance(outcome, Delivered):
@@ -183,63 +161,27 @@ class HttpClient:
     async def _read(self, path: str, timeout: float, limit: int, lane: Lane) -> tuple[int, float | None, bytes]:
         """A GET: status, Retry-After, and up to ``limit`` bytes of body."""
         try:
-            async with (
-                self._budget.call(lane),
-                asyncio.timeout(timeout),
-                self._open_session().get(
-                    self._url + path,
-                    headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-                    allow_redirects=False,
-                    trace_request_ctx=_Sent(),
-                ) as response,
-            ):
-                body = b""
-                if limit and response.status == HTTPStatus.OK:
-                    body = await _bounded(response, limit)
-                else:
-                    await _drain(response)
-                return response.status, self._after(response), body
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            outcome = unanswered(error, sent=False, name=self._name)
+            async with self._budget.call(lane):
+                response = await self._open_wire().request("GET", path, {"Accept": "application/json"}, timeout=timeout, limit=limit)
+        except TooLarge:
+            raise Rejected("answer-size", f"an answer is larger than max_answer ({limit} bytes): ask for less, or raise it") from None
+        except Failed as error:
             if no_trust(error):
+                outcome = unanswered(error, self._name)
                 raise Rejected(outcome.code, outcome.detail) from error
-            raise Transient(outcome.code, f"GET {path} of {self._name} was not answered") from error
+            raise Transient(error.code, f"GET {path} of {self._name} was not answered") from error
+        return response.status, self._after(response), response.body
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _open_wire(self) -> Wire:
+        if self._wire is None:
             raise Bug("closed", f"the client of {self._name} is not open: call open() first")
-        return self._session
+        return self._wire
 
-    def _after(self, response: aiohttp.ClientResponse) -> float | None:
-        value = response.headers.get("Retry-After")
+    def _after(self, response: Response) -> float | None:
+        value = response.header(b"retry-after")
         if not value:
             return None
         now = self._now()
         with contextlib.suppress(ValueError, TypeError):  # a date is meant by the receiver's own clock
-            now = parsedate_to_datetime(response.headers.get("Date", ""))
+            now = parsedate_to_datetime(response.header(b"date"))
         return retry_after(value, now)
-
-
-async def _headers_sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceRequestHeadersSentParams) -> None:
-    context.trace_request_ctx.headers = True
-
-
-async def _drain(response: aiohttp.ClientResponse) -> None:
-    left = _DRAIN
-    async for chunk in response.content.iter_any():
-        left -= len(chunk)
-        if left < 0:
-            response.close()
-            return
-
-
-async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > limit:
-            response.close()
-            raise Rejected("answer-size", f"an answer is larger than max_answer ({limit} bytes): ask for less, or raise it")
-        chunks.append(chunk)
-    return b"".join(chunks)

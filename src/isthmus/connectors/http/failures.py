@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import aiohttp
-
 from isthmus.core.outcome import Retry, Unknown
 
-_TLS = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, aiohttp.ServerFingerprintMismatch)
-_CONNECT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+class Failed(Exception):
+    """A request without an answer."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
 
 
-def no_trust(error: Exception) -> bool:
+class NoConnection(Failed):
+    """Nothing of the request has left, so it certainly had no effect."""
+
+
+class Unanswered(Failed):
+    """Something of it has left, and nobody knows what became of it."""
+
+
+def no_trust(error: Failed) -> bool:
     """Whether the two sides do not accept each other's certificates."""
-    return isinstance(error, _TLS)
+    return error.code == "tls"
 
 
-def unanswered(error: Exception, *, sent: bool, name: str) -> Retry | Unknown:
-    """``sent``: whether anything of the request had left. If not, it certainly had no effect; if so, nobody knows."""
+def unanswered(error: Failed, name: str) -> Retry | Unknown:
+    """The outcome of a delivery; ``name``: the endpoint's."""
+    if isinstance(error, Unanswered):
+        return Unknown(error.code, error.detail)
     if no_trust(error):
         return Retry("tls", f"no trust between us and {name}: compare endpoints.{name}.tls with its certificate")
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Retry("name", f"the name service does not know the host of {name}")
-    if isinstance(error, _CONNECT) or not sent:
-        return Retry("connect", f"{name} takes no connection")
-    if isinstance(error, TimeoutError):
-        return Unknown("timeout", "it was sent and not answered within the time-out")
-    return Unknown("connection-lost", "it was sent, and the connection broke before the answer")
+    return Retry(error.code, f"{name}: {error.detail}")
