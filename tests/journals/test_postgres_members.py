@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
 import pytest
@@ -16,12 +17,13 @@ from isthmus.core.failure import Bug, Rejected, Transient
 from isthmus.journals.port import Journal, Members
 from isthmus.journals.postgres import PostgresJournal
 from isthmus.journals.sealing import Keyring
-from isthmus.journals.suite.samples import START, at, claim, delivered, due, keys, stored
+from isthmus.journals.suite.samples import ME, START, at, claim, delivered, due, keys, stored
 
 pytestmark = pytest.mark.postgres
 
 ANN, BEN = "ann:1", "ben:1"
 LONG, SHORT = 60.0, 0.05
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -135,6 +137,11 @@ async def test_who_leaves_releases_what_it_holds(nodes: list[PostgresJournal]) -
     await ann.join("ann:2", LONG)
 
 
+async def _after(milliseconds: int, work: Awaitable[T]) -> T:
+    await asyncio.sleep(milliseconds / 1000)
+    return await work
+
+
 async def test_a_beat_and_a_burial_at_once_end_in_one_of_the_two(nodes: list[PostgresJournal]) -> None:
     """Whoever is first: the node lives and keeps its claim, or it is buried and its claim is released. Both happen."""
     ann, ben = nodes
@@ -144,11 +151,12 @@ async def test_a_beat_and_a_burial_at_once_end_in_one_of_the_two(nodes: list[Pos
         await ann.join(node, 0.0)
         (mine,) = await due(ann, f"k{turn}")
         await claim(ann, owner=f"{node}/odoo")
-        alive, buried = await asyncio.gather(ann.beat(node, LONG), ben.bury(START))
+        alive, buried = await asyncio.gather(_after(turn % 8, ann.beat(node, LONG)), ben.bury(START))
         assert (alive is None) == bool(buried)
         assert (await stored(ben, mine.id)).state == ("unknown" if buried else "sending")
         ended.add(bool(buried))
         await ann.leave(node, START)
+        await ann.settle([delivered(one.delivery.id) for one in await claim(ann)], ME)
         if turn > 20 and len(ended) == 2:
             break
     assert ended == {True, False}, "they never met"
@@ -216,7 +224,7 @@ import asyncio, sys
 from pathlib import Path
 from isthmus.journals.postgres import PostgresJournal
 from isthmus.journals.sealing import Keyring
-from isthmus.journals.suite.samples import START, claim, delivered
+from isthmus.journals.suite.samples import ME, START, claim, delivered
 
 async def main(dsn, ring, node):
     journal = PostgresJournal(dsn, Keyring.load_or_create(Path(ring)))

@@ -9,6 +9,8 @@ from msgspec import structs
 from isthmus.core.failure import Bug, Transient
 from isthmus.journals.port import Planned, Translated
 from isthmus.journals.postgres.history import History
+from isthmus.journals.postgres.locator import uuid_of
+from isthmus.journals.postgres.outbox import places_of
 from isthmus.journals.postgres.replacement import Replacement
 from isthmus.journals.postgres.rows import Row, columns
 from isthmus.journals.postgres.stages import events_by_id, keep_answers, keep_deliveries, keep_events, lock_endpoints
@@ -65,8 +67,9 @@ async def abandon(session: Session, delivery_ids: Sequence[str], act: Act) -> li
 async def _locked(session: Session, delivery_ids: Sequence[str]) -> list[Row]:
     """The known ones, in the order asked for; their states stay what they are until the commit, but for what a courier claims."""
     ids = list(dict.fromkeys(delivery_ids))
-    await lock_endpoints(session, [row["endpoint"] for row in await session.rows("deliveries_by_id", ids)])
-    found = {row["id"]: row for row in await session.rows("states", ids)}
+    places = await places_of(session, ids)
+    await lock_endpoints(session, [one.endpoint for one in places.values()])
+    found = {row["id"]: row for row in await session.rows("states", [one.seq for one in places.values()])}
     return [found[one] for one in ids if one in found]
 
 
@@ -82,7 +85,7 @@ async def lead(session: Session, lines: Iterable[tuple[str, bytes]]) -> None:
 async def reprocess(session: Session, message_id: str, result: Translated, planned: dict[str, Sequence[Planned]], act: Act) -> list[str]:
     await session.run("with_pruner")
     result = structs.replace(result, message_id=message_id)
-    found = await session.rows("message_state", message_id)
+    found = await session.rows("message_state", uuid_of(message_id))
     if not found:
         raise Bug("unknown-message", f"the journal holds no message {message_id}")
     message, interface = found[0]["seq"], found[0]["interface"]
@@ -119,7 +122,7 @@ async def reprocess(session: Session, message_id: str, result: Translated, plann
 
 async def _mean(session: Session, history: History, message: int, result: Translated, act: Act) -> None:
     """The message's new state, events, violations and identifiers."""
-    before = (await session.rows("message_state", result.message_id))[0]  # read again, now that nobody else can change it
+    before = (await session.rows("message_state", uuid_of(result.message_id)))[0]  # read again, now that nobody else can change it
     await session.run("set_translated", message)
     if result.state != "translated":
         await session.run("keep_troubles", [message], [result.state], [result.reason])

@@ -12,6 +12,7 @@ from isthmus.core.message import Message
 from isthmus.core.outcome import Receipt
 from isthmus.journals.port import DeliveryState, Query, Step, Stored, StoredDelivery, Story, Tally
 from isthmus.journals.postgres.history import plain
+from isthmus.journals.postgres.locator import id_entry, prefix_range, uuid_of
 from isthmus.journals.postgres.rows import Row, Seals
 from isthmus.journals.postgres.store import Session
 from isthmus.journals.rules import SHORTEST_PREFIX, receipt_step
@@ -33,7 +34,7 @@ async def find(session: Session, query: Query) -> list[Stored]:
     kind = session.seals.kind(query.kind) if query.kind else None
     arguments = (query.before, query.interface, kind, query.state, query.since, query.until, query.limit)
     if query.identifier:
-        rows = await session.rows("find_identifier", *arguments, session.seals.identifier(query.identifier))
+        rows = await session.rows("find_identifier", *arguments, *session.seals.identifier(query.identifier))
     else:
         rows = await session.rows(_FIND.get(query.state) or ("find_interface" if query.interface else "find"), *arguments)
     return [session.seals.stored(row) for row in rows]
@@ -43,7 +44,7 @@ async def story(session: Session, any_id: str) -> Story | None:
     any_id = plain(any_id)
     # In the order of bytes nothing but the id itself lies before the id and U+0001, and all that it begins before U+10FFFF.
     beyond = any_id + ("\U0010ffff" if len(any_id) >= SHORTEST_PREFIX else "\x01")
-    found = await session.rows("message_of", any_id, beyond)
+    found = await session.rows("message_of", any_id, beyond, *prefix_range(any_id))
     if len(found) != 1:
         return None
     message = found[0]["seq"]
@@ -80,17 +81,17 @@ def _told(seals: Seals, subject: str, row: Row) -> tuple[Step, Receipt | None]:
 
 
 async def message(session: Session, message_id: str) -> Message | None:
-    rows = await session.rows("message", message_id)
+    rows = await session.rows("message", uuid_of(message_id))
     return session.seals.message(rows[0]) if rows else None
 
 
 async def delivery(session: Session, delivery_id: str) -> Delivery | None:
-    rows = await session.rows("delivery", delivery_id)
+    rows = await session.rows("delivery", delivery_id, id_entry(delivery_id).token)
     return session.seals.delivery(rows[0]) if rows else None
 
 
 async def answers(session: Session, event_id: str, subscription: str) -> tuple[Answer, ...]:
-    rows = await session.rows("answers", event_id, subscription)
+    rows = await session.rows("answers", event_id, subscription, id_entry(event_id).token)
     return session.seals.open_answers(event_id, subscription, rows[0]["sealed"]) if rows else ()
 
 

@@ -21,7 +21,7 @@ class History:
         self._seals = seals
         self._steps: list[tuple[object, ...]] = []
         self._violations: list[tuple[object, ...]] = []
-        self._identifiers: set[tuple[bytes, int]] = set()
+        self._identifiers: set[tuple[int, int, int]] = set()
         self._counts: Counter[tuple[str, str, str]] = Counter()
 
     def step(
@@ -48,7 +48,7 @@ class History:
         self._violations += [(message, one.where, one.rule, one.cure, one.severity) for one in dict.fromkeys(found)]
 
     def identifiers(self, message: int, found: Iterable[Identifier]) -> None:
-        self._identifiers |= {(self._seals.identifier(value), message) for _, value in found if value}
+        self._identifiers |= {(*self._seals.identifier(value), message) for _, value in found if value}
 
     def count(self, noun: Noun, name: str, state: str, count: int = 1) -> None:
         self._counts[noun, name, state] += count
@@ -59,7 +59,7 @@ class History:
 
     async def keep(self, session: Session) -> None:
         if self._identifiers:
-            await session.run("keep_identifiers", *columns(self._identifiers, 2))
+            await session.run("keep_identifiers", *columns(self._identifiers, 3))
         if self._violations:
             await session.run("keep_violations", *columns(self._violations, 5))
         if self._steps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isthmus.journals.port import Accepted, Arrival
+from isthmus.journals.postgres.locator import uuid_of
 from isthmus.journals.postgres.rows import columns
 from isthmus.journals.postgres.store import Session
 
@@ -42,11 +43,12 @@ async def _keep(session: Session, arrivals: Sequence[Arrival]) -> Sequence[tuple
             session.seals.kind(one.message.kind),
             session.seals.message_head(one),
             session.seals.body("message", one.message.id, one.message.body),
+            uuid_of(one.message.id),
         )
         for one in arrivals
     ]
     identifiers = {
-        (place, session.seals.identifier(value))
+        (place, *session.seals.identifier(value))
         for place, one in enumerate(arrivals, 1)
         for _, value in (*one.identifiers, ("control", one.message.control_id))
         if value
@@ -56,5 +58,5 @@ async def _keep(session: Session, arrivals: Sequence[Arrival]) -> Sequence[tuple
         for place, one in enumerate(arrivals, 1)
         for found in dict.fromkeys(one.violations)
     ]
-    rows = await session.rows("receive", *columns(messages, 11), *columns(identifiers, 2), *columns(violations, 5))
+    rows = await session.rows("receive", *columns(messages, 12), *columns(identifiers, 3), *columns(violations, 5))
     return [(row["id"], row["head"]) for row in rows]

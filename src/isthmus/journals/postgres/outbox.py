@@ -12,6 +12,7 @@ from isthmus.core.outcome import Receipt
 from isthmus.core.policy import LANES, Lane
 from isthmus.journals.port import MOST_BYTES, Claimed, Settlement
 from isthmus.journals.postgres.history import History, plain
+from isthmus.journals.postgres.locator import Place, id_entry
 from isthmus.journals.postgres.rows import Row, Seals, columns
 from isthmus.journals.postgres.stages import lock_endpoints
 from isthmus.journals.postgres.store import Session
@@ -26,6 +27,7 @@ async def claim(session: Session, endpoint: str, limit: int, now: datetime, *, o
     while len(claimed) < limit:
         rows = await session.rows("claim", endpoint, now, limit - len(claimed), owner, call, lanes, room, not claimed)
         taken = [row for row in rows if row["attempt"] is not None]
+        session.places.remember((row["id"], Place(row["seq"], row["endpoint"])) for row in taken)
         claimed += [
             Claimed(
                 delivery=session.seals.delivery(row),
@@ -53,13 +55,16 @@ async def give_back(session: Session, calls: Sequence[UUID]) -> None:
 
 async def settle(session: Session, settlements: Sequence[Settlement], owner: str) -> None:
     ids = list(dict.fromkeys(one.delivery_id for one in settlements))
-    known = {row["id"]: row for row in await session.rows("deliveries_by_id", ids)}
+    places = await places_of(session, ids)
     for delivery_id in ids:
-        if delivery_id not in known:
+        if delivery_id not in places:
             raise Bug("unknown-delivery", f"the journal holds no delivery {delivery_id}")
-    await lock_endpoints(session, (row["endpoint"] for row in known.values()))
-    seqs = [row["seq"] for row in known.values()]
-    in_hand = {row["id"]: row for row in await session.rows("take_sending", owner, seqs)}
+    await lock_endpoints(session, (one.endpoint for one in places.values()))
+    in_hand = {row["id"]: row for row in await session.rows("take_sending", owner, [one.seq for one in places.values()])}
+    late = [places[one.delivery_id].seq for one in settlements if one.delivery_id not in in_hand]
+    twice = len(settlements) > len(ids)
+    others = await session.rows("deliveries_by_seq", [one.seq for one in places.values()] if twice else late) if late or twice else []
+    known = {row["id"]: row for row in others}
     ending = _Ending(session.seals)
     await ending.look_up_successors(session, in_hand.values())
     for one in settlements:
@@ -69,6 +74,16 @@ async def settle(session: Session, settlements: Sequence[Settlement], owner: str
         else:
             ending.too_late(known[one.delivery_id], one, owner)
     await ending.keep(session)
+
+
+async def places_of(session: Session, ids: Iterable[str]) -> dict[str, Place]:
+    """Of the deliveries that the journal knows; remembered, or looked up."""
+    found = {one: session.places.recall(one) for one in ids}
+    strange = [one for one, place in found.items() if place is None]
+    if strange:
+        rows = await session.rows("deliveries_by_id", strange, [id_entry(one).token for one in strange])
+        found.update({row["id"]: Place(row["seq"], row["endpoint"]) for row in rows})
+    return {one: place for one, place in found.items() if place is not None}
 
 
 async def release(session: Session, owners: Sequence[str], now: datetime) -> Counter[str]:
@@ -83,7 +98,7 @@ async def release(session: Session, owners: Sequence[str], now: datetime) -> Cou
 
 
 async def receipt(session: Session, delivery_key: str, endpoint: str, found: Receipt, now: datetime) -> bool:
-    rows = await session.rows("latest_under_key", session.seals.key(delivery_key), endpoint)
+    rows = await session.rows("latest_under_key", *session.seals.key(endpoint, delivery_key))
     for row in rows:
         history = History(session.seals)
         history.receipt(row, found, now)

@@ -16,6 +16,7 @@ from isthmus.core.lookup import Answer
 from isthmus.core.message import Message
 from isthmus.core.outcome import Receipt
 from isthmus.journals.port import Arrival, Stored, StoredDelivery
+from isthmus.journals.postgres.locator import Entry, token_entry
 from isthmus.journals.sealing import Keyring
 
 Row = asyncpg.Record
@@ -37,11 +38,11 @@ class Seals:
     def kind(self, kind: str) -> bytes:
         return self._keyring.token("message kind", kind)
 
-    def identifier(self, value: str) -> bytes:
-        return self._keyring.token("identifier", value)
+    def identifier(self, value: str) -> Entry:
+        return token_entry(self._keyring.token("identifier", value))
 
-    def key(self, key: str) -> bytes:
-        return self._keyring.token("delivery key", key)
+    def key(self, endpoint: str, key: str) -> Entry:
+        return token_entry(self._keyring.token("delivery key", f"{endpoint}\0{key}"))
 
     def line(self, ordering_key: str) -> bytes:
         """Empty where no order is promised."""

@@ -15,6 +15,7 @@ from isthmus.core.message import Message
 from isthmus.core.policy import LANES, Lane
 from isthmus.journals.port import MOST_BYTES, Planned, Position, Translated
 from isthmus.journals.postgres.history import History
+from isthmus.journals.postgres.locator import Place, id_entry, uuid_of
 from isthmus.journals.postgres.rows import Row, columns
 from isthmus.journals.postgres.store import Session
 
@@ -24,30 +25,30 @@ async def untranslated(session: Session, limit: int, interfaces: AbstractSet[str
         rows = await session.rows("untranslated", limit, MOST_BYTES)
     else:
         rows = await session.rows("untranslated_of", limit, MOST_BYTES, sorted(interfaces))
+    session.places.remember((row["id"], Place(row["seq"])) for row in rows)
     return [session.seals.message(row) for row in rows]
 
 
 async def translated(session: Session, results: Sequence[Translated], now: datetime) -> None:
     await session.run("order_events")
     ids = list(dict.fromkeys(one.message_id for one in results))
-    found = {row["id"]: row for row in await session.rows("take_untranslated", ids)}
+    seqs = await _places(session, ids)
     for message_id in ids:
-        if message_id not in found:
+        if message_id not in seqs:
             raise Bug("unknown-message", f"the journal holds no message {message_id}")
+    taken = {row["seq"]: row["interface"] for row in await session.rows("take_untranslated", list(seqs.values()))}
     history = History(session.seals)
     events: list[tuple[int, Envelope]] = []
     troubles: list[tuple[object, ...]] = []
-    waiting = {message_id for message_id, row in found.items() if row["taken"]}
     for result in results:
-        if result.message_id not in waiting:
+        seq = seqs[result.message_id]
+        interface = taken.pop(seq, None)
+        if interface is None:
             continue  # translated before: by a second worker, or by us when the answer was lost
-        waiting.discard(result.message_id)
-        row = found[result.message_id]
-        seq = row["seq"]
         events += [(seq, one) for one in result.events]
         if result.state != "translated":
             troubles.append((seq, result.state, result.reason))
-        history.move("message", row["interface"], "received", result.state)
+        history.move("message", interface, "received", result.state)
         history.violations(seq, result.violations)
         history.identifiers(seq, result.identifiers)
         history.step(seq, seq, result.message_id, now, result.state, code=result.reason, detail=result.detail)
@@ -57,8 +58,20 @@ async def translated(session: Session, results: Sequence[Translated], now: datet
     await history.keep(session)
 
 
+async def _places(session: Session, ids: Sequence[str]) -> dict[str, int]:
+    """Numbers of the messages that the journal knows; remembered, or looked up."""
+    places = {one: session.places.recall(one) for one in ids}
+    found = {one: place.seq for one, place in places.items() if place is not None}
+    strange = [one for one in ids if one not in found]
+    if strange:
+        rows = await session.rows("messages_by_id", [uuid_of(one) for one in strange])
+        found.update({strange[row["n"] - 1]: row["seq"] for row in rows})
+    return found
+
+
 async def keep_events(session: Session, history: History, events: Iterable[tuple[int, Envelope]], now: datetime, *, fed: bool) -> None:
-    """Events with the numbers of their messages; the caller holds the lock ``order_events``."""
+    """Events with the numbers of their messages; the caller holds the lock ``order_events``. A known one is kept once."""
+    once = {(message, one.id): (message, one) for message, one in reversed(list(events))}
     rows = [
         (
             message,
@@ -70,11 +83,12 @@ async def keep_events(session: Session, history: History, events: Iterable[tuple
             len(one.body),
             session.seals.pair("event", one.id, one.key, one.ordering_key),
             session.seals.body("event", one.id, one.body),
+            *id_entry(one.id),
         )
-        for message, one in events
+        for message, one in reversed(once.values())
     ]
     if rows:
-        for row in await session.rows("keep_events", *columns(rows, 9), now, fed):
+        for row in await session.rows("keep_events", *columns(rows, 11), now, fed):
             history.count("event", row["type"], "kept", row["count"])
 
 
@@ -116,9 +130,10 @@ async def planned(
         raise _not_enrolled(subscription)
     if after not in (None, stands):
         return False
-    await session.run("move_cursor", subscription, cursor)
+    events: dict[str, Row] = {row["id"]: row for row in await session.rows("passing", subscription, cursor)}
+    await session.run("move_cursor", subscription, cursor, len(events))
     if results:
-        events = await events_by_id(session, [one.event_id for one in results])
+        events |= await events_by_id(session, [one.event_id for one in results if one.event_id not in events])
         history = History(session.seals)
         for result in results:
             if result.event_id not in events:
@@ -131,7 +146,9 @@ async def planned(
 
 
 async def events_by_id(session: Session, ids: Sequence[str]) -> dict[str, Row]:
-    return {row["id"]: row for row in await session.rows("events_by_id", list(dict.fromkeys(ids)))}
+    """Of two under one id the later one, which is the current one."""
+    ids = list(dict.fromkeys(ids))
+    return {row["id"]: row for row in await session.rows("events_by_id", ids, [id_entry(one).token for one in ids])} if ids else {}
 
 
 async def keep_deliveries(
@@ -145,6 +162,7 @@ async def keep_deliveries(
 
     The caller holds the locks of their endpoints.
     """
+    once = {one.id: (message, one, rank) for message, one, rank in reversed(list(deliveries))}
     rows = [
         (
             message,
@@ -158,15 +176,16 @@ async def keep_deliveries(
             one.supersedes,
             rank,
             len(one.body),
-            session.seals.key(one.key),
             session.seals.line(one.ordering_key),
             session.seals.pair("delivery", one.id, one.key, one.ordering_key),
             session.seals.body("delivery", one.id, one.body),
+            *id_entry(one.id),
+            *session.seals.key(one.endpoint, one.key),
         )
-        for message, one, rank in deliveries
+        for message, one, rank in reversed(once.values())
     ]
     if rows:
-        for row in await session.rows("keep_deliveries", *columns(rows, 15), now):
+        for row in await session.rows("keep_deliveries", *columns(rows, 18), now):
             history.count("delivery", row["subscription"], "due", row["count"])
 
 

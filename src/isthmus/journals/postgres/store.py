@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeVar
 import asyncpg
 
 from isthmus.core.failure import Bug, Failure, Rejected, Transient
+from isthmus.journals.postgres.locator import Places
 from isthmus.journals.postgres.rows import Row, Seals
 from isthmus.journals.postgres.statements import statement
 
@@ -45,9 +46,10 @@ _TRANSIENT: Final = (
 class Session:
     """One connection, within a transaction or not; runs queries by their names."""
 
-    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy[Row], seals: Seals) -> None:
+    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy[Row], seals: Seals, places: Places) -> None:
         self._connection = connection
         self.seals = seals
+        self.places = places
 
     async def rows(self, name: str, *args: object) -> list[Row]:
         return await self._connection.fetch(statement(name), *args)
@@ -72,6 +74,7 @@ class Store:
     def __init__(self, dsn: str, connections: int, seals: Seals) -> None:
         self._dsn = dsn
         self._seals = seals
+        self._places = Places()
         self._connections = connections
         self._pool: asyncpg.Pool[Row] | None = None
 
@@ -111,7 +114,7 @@ class Store:
         with _told_apart():
             async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
                 with _thrown_away_if_confused(connection):
-                    yield Session(connection, self._seals)
+                    yield Session(connection, self._seals, self._places)
 
     async def transact(self, work: Callable[[Session], Awaitable[R]]) -> R:
         """Run the work in one transaction. A deadlock or a lost race, which left no trace, is tried again here."""
@@ -134,7 +137,7 @@ class Store:
             async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
                 with _thrown_away_if_confused(connection):
                     async with connection.transaction(isolation=isolation, readonly=isolation is not None):
-                        return await work(Session(connection, self._seals))
+                        return await work(Session(connection, self._seals, self._places))
 
 
 async def _nothing_to_reset(connection: asyncpg.Connection[Row]) -> None:

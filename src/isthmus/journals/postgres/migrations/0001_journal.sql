@@ -22,7 +22,7 @@ CREATE TABLE ring (id text PRIMARY KEY);
 
 CREATE TABLE message (
     seq bigint PRIMARY KEY DEFAULT nextval('place'),
-    id text COLLATE "C" NOT NULL UNIQUE,
+    id text COLLATE "C" NOT NULL,
     interface text NOT NULL,
     source text NOT NULL,
     correlation_id text NOT NULL,
@@ -43,12 +43,6 @@ CREATE TABLE trouble (
     reason text NOT NULL
 );
 CREATE INDEX trouble_state ON trouble (state, seq);
-
-CREATE TABLE identifier (
-    token bytea NOT NULL,
-    message bigint NOT NULL,
-    PRIMARY KEY (token, message)
-);
 
 CREATE TABLE violation (
     message bigint NOT NULL,
@@ -73,15 +67,14 @@ CREATE TABLE event (
     fed boolean NOT NULL,                  -- subscriptions see it; not so what a reprocess made, and what is pruned
     head bytea NOT NULL,                   -- sealed: key, ordering key
     size integer NOT NULL,                 -- bytes of the body
-    shelf integer NOT NULL,
-    UNIQUE (id, superseded)
+    shelf integer NOT NULL
 );
 CREATE INDEX event_message ON event (message);
 CREATE INDEX event_feed ON event (type, seq) WHERE fed;
 
 CREATE TABLE delivery (
     seq bigint PRIMARY KEY,
-    id text COLLATE "C" NOT NULL UNIQUE,
+    id text COLLATE "C" NOT NULL,
     message bigint NOT NULL,
     endpoint text NOT NULL,
     subscription text NOT NULL,
@@ -93,12 +86,10 @@ CREATE TABLE delivery (
     created_at timestamptz NOT NULL,
     rank bigint NOT NULL,  -- place among those of its ordering key: its own seq, or the rank of the one that it supersedes
     lane smallint NOT NULL,
-    key bytea NOT NULL,    -- token
     head bytea NOT NULL,   -- sealed: key, ordering key
     shelf integer NOT NULL
 );
 CREATE INDEX delivery_message ON delivery (message);
-CREATE INDEX delivery_key ON delivery (key, seq);
 
 -- Deliveries that ended otherwise than delivered.
 CREATE TABLE ended (
@@ -129,6 +120,43 @@ CREATE TABLE step (
     seconds double precision,
     PRIMARY KEY (message, seq)
 );
+
+-- ---- where to look ----------------------------------------------------------------------------------------------------------
+
+-- Ids and keyed hashes are random: in one index over all history each touches a page of its own, which soon lies in no cache, and
+-- which is written whole after each checkpoint. So history has only indexes that grow at their end, and what is random is kept in
+-- runs: new entries go to the open run, which is small enough for any cache; when it is full another is opened; closed runs of like
+-- size are merged aside into a larger one. Looking means a look into each run, of which there are few.
+CREATE TABLE run (
+    family text NOT NULL,          -- known, locator
+    number integer NOT NULL,
+    tier integer NOT NULL,         -- how often merged
+    open boolean NOT NULL,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (family, number)
+);
+CREATE UNIQUE INDEX run_open ON run (family) WHERE open;
+
+-- Every message that was ever received: what makes a second one a duplicate.
+CREATE TABLE known (
+    run integer NOT NULL,
+    id uuid NOT NULL,              -- the message's id, or its hash where it is no uuid
+    seq bigint NOT NULL,
+    UNIQUE (id, run)
+) PARTITION BY LIST (run);
+
+-- Ids of events and deliveries, identifiers of messages, keys of deliveries: the number of the event, delivery or message.
+CREATE TABLE locator (
+    run integer NOT NULL,
+    rest integer NOT NULL,         -- 32 bits more of what was hashed
+    token bigint NOT NULL,
+    seq bigint NOT NULL
+) PARTITION BY LIST (run);
+CREATE INDEX locator_token ON locator (token, seq);
+
+CREATE TABLE known_1 PARTITION OF known FOR VALUES IN (1);
+CREATE TABLE locator_1 PARTITION OF locator FOR VALUES IN (1);
+INSERT INTO run (family, number, tier, open) VALUES ('known', 1, 0, true), ('locator', 1, 0, true);
 
 -- ---- bodies -----------------------------------------------------------------------------------------------------------------
 
@@ -254,7 +282,7 @@ LEFT JOIN trouble t ON t.seq = m.seq;
 CREATE VIEW delivery_now AS
 SELECT
     d.seq, d.id, d.message, d.endpoint, d.subscription, d.operation, d.content_type, d.correlation_id, d.causation_id, d.supersedes,
-    d.created_at, d.rank, d.lane, d.key, d.head, d.shelf, coalesce(u.replaced, false) AS replaced,
+    d.created_at, d.rank, d.lane, d.head, d.shelf, coalesce(u.replaced, false) AS replaced,
     CASE WHEN s.seq IS NOT NULL THEN 'sending' ELSE coalesce(u.state, e.state, 'delivered') END AS state,
     CASE WHEN s.seq IS NULL THEN u.not_before END AS not_before,
     CASE WHEN s.seq IS NOT NULL THEN '' ELSE coalesce(u.reason, e.reason, '') END AS reason,

@@ -7,8 +7,8 @@ SELECT
     d.seq, d.id, d.message, d.endpoint, d.subscription, d.rank, d.attempts, d.state, d.reason, d.head,
     d.lane, coalesce((SELECT due.line FROM due WHERE due.seq = d.seq), ''::bytea) AS line,
     (SELECT octet_length(b.sealed) FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS size
-FROM unnest($1::text[]) AS given (id)
-CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.id = given.id LIMIT 1) AS d;
+FROM unnest($1::bigint[]) AS given (seq)
+CROSS JOIN LATERAL (SELECT * FROM delivery_now WHERE delivery_now.seq = given.seq LIMIT 1) AS d;
 
 -- name: lock_due
 -- What a courier is just claiming is waited for; what is locked here he skips.
@@ -32,7 +32,8 @@ FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6:
 DELETE FROM ended WHERE seq = ANY ($1::bigint[]);
 
 -- name: message_state
-SELECT m.seq, m.interface, m.state FROM message_now m WHERE m.id = $1;
+SELECT m.seq, m.interface, m.state FROM (SELECT seq FROM known WHERE id = $1 LIMIT 1) AS k
+CROSS JOIN LATERAL (SELECT * FROM message_now WHERE message_now.seq = k.seq LIMIT 1) AS m;
 
 -- name: set_translated
 WITH waited AS (DELETE FROM untranslated WHERE seq = $1)

@@ -15,12 +15,14 @@ LIMIT $7;
 
 -- name: find_identifier
 SELECT m.*
-FROM identifier i
-CROSS JOIN LATERAL (SELECT * FROM message_now WHERE message_now.seq = i.message LIMIT 1) AS m
-WHERE i.token = $8 AND ($1 = 0 OR i.message < $1)
-  AND ($2 = '' OR m.interface = $2) AND ($3::bytea IS NULL OR m.kind = $3) AND ($4 = '' OR m.state = $4)
+FROM (
+    SELECT DISTINCT l.seq FROM locator l WHERE l.token = $8 AND l.rest = $9 AND l.seq < CASE WHEN $1 = 0 THEN 9223372036854775807 ELSE $1 END
+    ORDER BY l.seq DESC
+) AS i
+CROSS JOIN LATERAL (SELECT * FROM message_now WHERE message_now.seq = i.seq LIMIT 1) AS m
+WHERE ($2 = '' OR m.interface = $2) AND ($3::bytea IS NULL OR m.kind = $3) AND ($4 = '' OR m.state = $4)
   AND ($5::timestamptz IS NULL OR m.received_at >= $5) AND ($6::timestamptz IS NULL OR m.received_at < $6)
-ORDER BY i.message DESC
+ORDER BY i.seq DESC
 LIMIT $7;
 
 -- name: find_waiting
@@ -42,14 +44,20 @@ ORDER BY t.state DESC, t.seq DESC
 LIMIT $7;
 
 -- name: message_of
--- The messages (at most two are of interest) to which an id in this range belongs.
+-- The messages (at most two are of interest) to which an id in this range belongs. What lies under these tokens may be something else.
 SELECT DISTINCT seq FROM (
-    (SELECT m.seq FROM message m WHERE m.id >= $1 AND m.id < $2 LIMIT 2)
+    SELECT m.seq
+    FROM (SELECT seq FROM known WHERE id BETWEEN $3 AND $4) AS k
+    CROSS JOIN LATERAL (SELECT * FROM message WHERE message.seq = k.seq LIMIT 1) AS m
+    WHERE m.id >= $1 AND m.id < $2
     UNION ALL
-    (SELECT DISTINCT e.message FROM event e WHERE e.id >= $1 AND e.id < $2 LIMIT 2)
-    UNION ALL
-    (SELECT DISTINCT d.message FROM delivery d WHERE d.id >= $1 AND d.id < $2 LIMIT 2)
+    SELECT coalesce(
+        (SELECT e.message FROM event e WHERE e.seq = l.seq AND e.id >= $1 AND e.id < $2),
+        (SELECT d.message FROM delivery d WHERE d.seq = l.seq AND d.id >= $1 AND d.id < $2)
+    )
+    FROM (SELECT seq FROM locator WHERE token BETWEEN $5 AND $6) AS l
 ) AS found (seq)
+WHERE seq IS NOT NULL
 LIMIT 2;
 
 -- name: story_message
@@ -62,14 +70,21 @@ SELECT place, rule, cure, severity FROM violation WHERE message = $1 ORDER BY se
 SELECT seq, subject, at, stage, code, detail, by, seconds FROM step WHERE message = $1 ORDER BY at, seq;
 
 -- name: message
-SELECT m.*, (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed FROM message m WHERE m.id = $1;
+SELECT m.*, (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed
+FROM (SELECT seq FROM known WHERE id = $1 LIMIT 1) AS k
+CROSS JOIN LATERAL (SELECT * FROM message WHERE message.seq = k.seq LIMIT 1) AS m;
 
 -- name: delivery
-SELECT d.*, (SELECT b.sealed FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS sealed FROM delivery d WHERE d.id = $1;
+SELECT d.*, (SELECT b.sealed FROM body b WHERE b.shelf = d.shelf AND b.seq = d.seq) AS sealed
+FROM (SELECT seq FROM locator WHERE token = $2) AS l
+CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = l.seq LIMIT 1) AS d
+WHERE d.id = $1;
 
 -- name: answers
 SELECT (SELECT b.sealed FROM body b WHERE b.shelf = a.shelf AND b.seq = a.seq) AS sealed
-FROM event e JOIN answer a ON a.event = e.seq AND a.subscription = $2
+FROM (SELECT seq FROM locator WHERE token = $3) AS l
+CROSS JOIN LATERAL (SELECT * FROM event WHERE event.seq = l.seq LIMIT 1) AS e
+CROSS JOIN LATERAL (SELECT * FROM answer WHERE answer.event = e.seq AND answer.subscription = $2 LIMIT 1) AS a
 WHERE e.id = $1
 ORDER BY e.seq DESC
 LIMIT 1;

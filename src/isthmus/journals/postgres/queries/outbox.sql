@@ -72,9 +72,16 @@ CROSS JOIN LATERAL (
 SELECT DISTINCT owner FROM sending ORDER BY owner;
 
 -- name: deliveries_by_id
+SELECT d.id, d.seq, d.endpoint
+FROM unnest($1::text[], $2::bigint[]) AS given (id, token)
+CROSS JOIN LATERAL (SELECT seq FROM locator WHERE locator.token = given.token OFFSET 0) AS l
+CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = l.seq LIMIT 1) AS d
+WHERE d.id = given.id;
+
+-- name: deliveries_by_seq
 SELECT d.id, d.seq, d.message, d.endpoint, d.subscription
-FROM unnest($1::text[]) AS given (id)
-CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.id = given.id LIMIT 1) AS d;
+FROM unnest($1::bigint[]) AS given (seq)
+CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = given.seq LIMIT 1) AS d;
 
 -- name: endpoints_of
 SELECT DISTINCT d.endpoint FROM sending s JOIN due d USING (seq) WHERE s.owner = ANY ($1::text[]);
@@ -142,7 +149,9 @@ INSERT INTO ended (seq, state, reason) SELECT * FROM unnest($1::bigint[], $2::te
 ON CONFLICT (seq) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason;
 
 -- name: latest_under_key
-SELECT seq, id, message, subscription FROM delivery WHERE key = $1 AND endpoint = $2 ORDER BY seq DESC LIMIT 1;
+SELECT d.seq, d.id, d.message, d.subscription
+FROM (SELECT seq FROM locator WHERE token = $1 AND rest = $2 ORDER BY token DESC, seq DESC LIMIT 1) AS l
+CROSS JOIN LATERAL (SELECT * FROM delivery WHERE delivery.seq = l.seq LIMIT 1) AS d;
 
 -- name: successors
 SELECT d.supersedes, d.id FROM unnest($1::bigint[]) AS given (message)

@@ -1,6 +1,6 @@
 -- name: untranslated
 SELECT
-    m.id, m.interface, m.source, m.correlation_id, m.received_at, m.head,
+    m.seq, m.id, m.interface, m.source, m.correlation_id, m.received_at, m.head,
     (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed
 FROM (
     SELECT seq, sum(size) OVER (ORDER BY seq) <= $2 OR row_number() OVER (ORDER BY seq) = 1 AS fits
@@ -13,7 +13,7 @@ ORDER BY m.seq;
 -- name: untranslated_of
 -- The first of each interface, then the first of all: another interface's backlog costs nothing.
 SELECT
-    m.id, m.interface, m.source, m.correlation_id, m.received_at, m.head,
+    m.seq, m.id, m.interface, m.source, m.correlation_id, m.received_at, m.head,
     (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed
 FROM (
     SELECT seq, sum(size) OVER (ORDER BY seq) <= $2 OR row_number() OVER (ORDER BY seq) = 1 AS fits
@@ -35,35 +35,40 @@ ORDER BY m.seq;
 SELECT pg_advisory_xact_lock(1769173096, 1);
 
 -- name: take_untranslated
--- Those that are here and still wait; a second worker, or a retry after a lost connection, takes none.
-WITH found AS MATERIALIZED (
-    SELECT m.id, m.seq, m.interface
-    FROM unnest($1::text[]) AS given (id)
-    CROSS JOIN LATERAL (SELECT * FROM message WHERE message.id = given.id LIMIT 1) AS m
-),
-taken AS (
-    DELETE FROM untranslated WHERE seq = ANY (ARRAY(SELECT seq FROM found)) RETURNING seq
-)
-SELECT id, seq, interface, (seq IN (SELECT seq FROM taken)) IS TRUE AS taken FROM found;
+-- Those that still wait; a second worker, or a retry after a lost connection, takes none.
+DELETE FROM untranslated WHERE seq = ANY ($1::bigint[]) RETURNING seq, interface;
+
+-- name: messages_by_id
+SELECT given.n, first.seq
+FROM unnest($1::uuid[]) WITH ORDINALITY AS given (id, n)
+CROSS JOIN LATERAL (SELECT known.seq FROM known WHERE known.id = given.id LIMIT 1) AS first;
 
 -- name: keep_events
 WITH given AS MATERIALIZED (
     SELECT nextval('place') AS seq, (SELECT max(number) FROM shelf) AS shelf, g.*
     FROM unnest(
-        $1::bigint[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::integer[], $8::bytea[], $9::bytea[]
-    ) AS g (message, id, type, version, correlation_id, causation_id, size, head, sealed)
+        $1::bigint[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::integer[], $8::bytea[], $9::bytea[],
+        $10::bigint[], $11::integer[]
+    ) AS g (message, id, type, version, correlation_id, causation_id, size, head, sealed, token, rest)
 ),
 fresh AS (
     INSERT INTO event (seq, id, message, type, version, correlation_id, causation_id, created_at, fed, head, size, shelf)
-    SELECT seq, id, message, type, version, correlation_id, causation_id, $10, $11, head, size, shelf FROM given ORDER BY seq
-    ON CONFLICT (id, superseded) DO NOTHING
+    SELECT seq, id, message, type, version, correlation_id, causation_id, $12, $13, head, size, shelf
+    FROM given
+    WHERE NOT EXISTS (SELECT FROM event e WHERE e.message = given.message AND e.id = given.id AND e.superseded = 0)
+    ORDER BY seq
     RETURNING seq, type
+),
+located AS (
+    INSERT INTO locator (run, rest, token, seq)
+    SELECT (SELECT number FROM run WHERE family = 'locator' AND open), rest, token, seq
+    FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE ORDER BY token
 ),
 bodies AS (
     INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE ORDER BY seq
 ),
 fed AS (
-    INSERT INTO feed (type, count) SELECT type, count(*) FROM fresh WHERE $11 GROUP BY type ORDER BY type
+    INSERT INTO feed (type, count) SELECT type, count(*) FROM fresh WHERE $13 GROUP BY type ORDER BY type
     ON CONFLICT (type) DO UPDATE SET count = feed.count + EXCLUDED.count
 )
 SELECT type, count(*)::bigint AS count FROM fresh GROUP BY type;
@@ -74,9 +79,9 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])
 ON CONFLICT (seq) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason;
 
 -- name: keep_identifiers
-INSERT INTO identifier (token, message)
-SELECT * FROM unnest($1::bytea[], $2::bigint[]) AS given (token, message) ORDER BY token, message
-ON CONFLICT DO NOTHING;
+INSERT INTO locator (run, rest, token, seq)
+SELECT (SELECT number FROM run WHERE family = 'locator' AND open), rest, token, seq
+FROM unnest($1::bigint[], $2::integer[], $3::bigint[]) AS given (token, rest, seq) ORDER BY token;
 
 -- name: keep_violations
 INSERT INTO violation (message, place, rule, cure, severity)
@@ -156,15 +161,19 @@ ORDER BY e.seq;
 -- Where a subscription stands, and nobody else moves it until the commit.
 SELECT cursor FROM subscription WHERE name = $1 FOR UPDATE;
 
--- name: move_cursor
--- What it passes is counted.
-UPDATE subscription s SET
-    cursor = greatest(s.cursor, $2),
-    passed = s.passed + (
-        SELECT count(*) FROM unnest(s.types) AS of (type)
-        CROSS JOIN LATERAL (SELECT FROM event e WHERE e.fed AND e.type = of.type AND e.seq > s.cursor AND e.seq <= $2) AS gone
-    )
+-- name: passing
+-- What a subscription passes when its cursor moves.
+SELECT e.id, e.seq, e.message
+FROM subscription s
+CROSS JOIN LATERAL unnest(s.types) AS of (type)
+CROSS JOIN LATERAL (
+    SELECT event.id, event.seq, event.message FROM event
+    WHERE event.fed AND event.type = of.type AND event.seq > s.cursor AND event.seq <= $2 ORDER BY event.type, event.seq
+) AS e
 WHERE s.name = $1;
+
+-- name: move_cursor
+UPDATE subscription SET cursor = greatest(cursor, $2), passed = passed + $3 WHERE name = $1;
 
 -- name: set_stopped
 UPDATE subscription SET stopped = $2, detail = $3 WHERE name = $1 RETURNING name;
@@ -172,8 +181,10 @@ UPDATE subscription SET stopped = $2, detail = $3 WHERE name = $1 RETURNING name
 -- name: events_by_id
 -- Of two under one id the later one is the current one: superseded ones come first.
 SELECT e.id, e.seq, e.message
-FROM unnest($1::text[]) AS given (id)
-CROSS JOIN LATERAL (SELECT * FROM event WHERE event.id = given.id OFFSET 0) AS e
+FROM unnest($1::text[], $2::bigint[]) AS given (id, token)
+CROSS JOIN LATERAL (SELECT seq FROM locator WHERE locator.token = given.token OFFSET 0) AS l
+CROSS JOIN LATERAL (SELECT * FROM event WHERE event.seq = l.seq LIMIT 1) AS e
+WHERE e.id = given.id
 ORDER BY e.seq;
 
 -- name: keep_deliveries
@@ -182,9 +193,10 @@ WITH numbered AS MATERIALIZED (
     SELECT nextval('place') AS seq, (SELECT max(number) FROM shelf) AS shelf, g.*
     FROM unnest(
         $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::bigint[], $11::integer[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bytea[]
+        $10::bigint[], $11::integer[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bigint[], $16::integer[], $17::bigint[], $18::integer[]
     ) AS g (message, id, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, inherited,
-            size, key, line, head, sealed)
+            size, line, head, sealed, token, rest, key_token, key_rest)
+    WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.message = g.message AND d.id = g.id)
 ),
 given AS MATERIALIZED (
     SELECT
@@ -195,17 +207,21 @@ given AS MATERIALIZED (
 fresh AS (
     INSERT INTO delivery (
         seq, id, message, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, created_at,
-        rank, lane, key, head, shelf
+        rank, lane, head, shelf
     )
     SELECT
-        seq, id, message, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, $16,
-        rank, lane, key, head, shelf
+        seq, id, message, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, $19,
+        rank, lane, head, shelf
     FROM given ORDER BY seq
-    ON CONFLICT (id) DO NOTHING
-    RETURNING seq
+),
+located AS (
+    INSERT INTO locator (run, rest, token, seq)
+    SELECT (SELECT number FROM run WHERE family = 'locator' AND open), rest, token, seq
+    FROM (SELECT rest, token, seq FROM given UNION ALL SELECT key_rest, key_token, seq FROM given) AS one
+    ORDER BY token
 ),
 bodies AS (
-    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE ORDER BY seq
+    INSERT INTO body (shelf, seq, sealed) SELECT shelf, seq, sealed FROM given ORDER BY seq
 ),
 placed AS (
     SELECT
@@ -214,11 +230,11 @@ placed AS (
             row_number() OVER (PARTITION BY endpoint, line ORDER BY rank, seq) = 1
             AND NOT EXISTS (SELECT FROM due d WHERE d.endpoint = given.endpoint AND d.line = given.line AND d.line <> '' AND d.lead)
         ) AS lead
-    FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE
+    FROM given
 ),
 waiting AS (
     INSERT INTO due (seq, message, endpoint, subscription, line, rank, lead, lane, size, state, attempts, ready_at, reason, replaced)
-    SELECT seq, message, endpoint, subscription, line, rank, lead, lane, size, 'due', 0, $16, '', false
+    SELECT seq, message, endpoint, subscription, line, rank, lead, lane, size, 'due', 0, $19, '', false
     FROM placed ORDER BY seq
 )
 SELECT subscription, count(*)::bigint AS count FROM placed GROUP BY subscription;
