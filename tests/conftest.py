@@ -12,10 +12,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from real.nats import nats_cluster, nats_server
 from real.odoo import odoo, odoo_server
 from real.rabbitmq import rabbit, rabbits
 
-__all__ = ["odoo", "odoo_server", "rabbit", "rabbits"]
+__all__ = ["nats_cluster", "nats_server", "odoo", "odoo_server", "rabbit", "rabbits"]
 
 ROOT = Path(__file__).parent.parent
 

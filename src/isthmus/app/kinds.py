@@ -35,11 +35,13 @@ SOURCES: dict[str, Kind] = {
     "mllp": Kind(module="isthmus.connectors.mllp", settings="MllpSource"),
     "http": Kind(module="isthmus.connectors.http", settings="HttpSource"),
     "file": Kind(module="isthmus.connectors.file", settings="FileSource"),
+    "nats": Kind(module="isthmus.connectors.nats", settings="NatsSource"),
 }
 ENDPOINTS: dict[str, Kind] = {
     "mllp": Kind(module="isthmus.connectors.mllp", settings="MllpEndpoint"),
     "http": Kind(module="isthmus.connectors.http", settings="HttpEndpoint"),
     "file": Kind(module="isthmus.connectors.file", settings="FileEndpoint"),
+    "nats": Kind(module="isthmus.connectors.nats", settings="NatsEndpoint"),
     "odoo": Kind(module="isthmus.connectors.odoo", settings="OdooEndpoint"),
 }
 KINDS: dict[Role, dict[str, Kind]] = {"sources": SOURCES, "endpoints": ENDPOINTS}
