@@ -21,5 +21,4 @@ def location_of(message: Hl7, place: str) -> Location | None:
 
 
 def code_of(segment: Segment, number: int) -> Code:
-    code, text, system, *_ = (*(str(part) for part in segment[number][1]), "", "", "")
-    return Code(code, system, text)
+    return Code(segment[f"{number}.1"], segment[f"{number}.3"], segment[f"{number}.2"])

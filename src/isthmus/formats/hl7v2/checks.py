@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -36,10 +37,25 @@ TYPES = frozenset((
 """Table 0440 with the types of older versions (0125): what OBX-2 may say."""
 
 
+_RAW_TYPES = frozenset(name.encode() for name in TYPES)
+_FORMLESS = frozenset(name.encode() for name in TYPES - FORMS.keys())
+_MOMENT = re.compile(
+    rb"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|1\d|2[0-8])(?:(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?)?(?:[+-](?:0\d|1[0-2])00)?"
+)
+
+
+def _plain_number(raw: bytes) -> bool:
+    return raw.replace(b".", b"", 1).isdigit()
+
+
+_PLAIN: dict[bytes, Callable[[bytes], object]] = {b"NM": _plain_number, b"DTM": _MOMENT.fullmatch, b"TS": _MOMENT.fullmatch}
+"""By type: which single values surely have its form. Nearly all do; the rest is read as text, slowly and exactly."""
+
+
 class Check:
     """One rule at one field or component, with what it asks for worked out once."""
 
-    __slots__ = ("_counted", "_demands", "_valued", "at", "rule")
+    __slots__ = ("_codes", "_counted", "_demands", "_field", "_narrow", "_simple", "_type", "_valued", "at", "rule")
 
     def __init__(self, at: Place, rule: Rule, *, must: bool = False) -> None:
         """``must``: the field has to be there even where only one of its components is required."""
@@ -48,6 +64,29 @@ class Check:
         self._demands = must or rule.min > 0 or (rule.usage == "R" and not at.component)
         self._counted = not at.component and (rule.max > 0 or rule.min > 1)
         self._valued = rule.usage == "X" or bool(rule.length or rule.codes or rule.type)
+        self._field = at.field
+        self._simple = rule.usage != "X" and rule.min <= 1 and at.component <= 1 and at.subcomponent <= 1 and not at.delimits
+        self._codes = frozenset(code.encode() for code in rule.codes)
+        self._type = rule.type.encode()
+        self._narrow = self._counted or bool(rule.length or rule.codes or at.component)
+
+    def passes(self, fields: list[bytes]) -> bool:
+        """True where the field surely holds the rule; where not, :meth:`run` says. For messages with the standard's delimiters."""
+        raw = fields[self._field] if self._field < len(fields) else b""
+        if not raw:
+            return not self._demands
+        if not self._simple:
+            return False
+        kind = self._type
+        if kind == b"OBX-2":
+            kind = fields[2] if len(fields) > 2 else b"?"  # noqa: PLR2004 - OBX-2
+        if kind and kind not in _FORMLESS:
+            plain = _PLAIN.get(kind)
+            if plain is None or not plain(raw):
+                return False
+        elif not raw.isalnum():  # perhaps several values, perhaps escaped: well if it is enough that something is there
+            return not self._narrow and raw[:1].isalnum()
+        return (not self.rule.length or len(raw) <= self.rule.length) and (not self._codes or raw in self._codes)
 
     def run(self, segment: Segment, found: list[Violation]) -> None:
         """Add what is wrong with it in this segment."""
@@ -109,7 +148,7 @@ class Check:
 def observed_type(segment: Segment, found: list[Violation]) -> None:
     """OBX-2 itself, for rules of type OBX-2: it has to name a type where OBX-5 has a value (§7.4.2.2)."""
     fields, encoding = segment.fields, segment.encoding
-    if len(fields) <= 5 or encoding.empty(fields[5]):  # noqa: PLR2004 - OBX-5
+    if len(fields) <= 5 or fields[2] in _RAW_TYPES or encoding.empty(fields[5]):  # noqa: PLR2004 - OBX-5
         return
     name = encoding.text(fields[2]).strip().upper()
     if name in TYPES:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from isthmus.core.contract import Violation
 from isthmus.core.failure import Bug
 from isthmus.formats.hl7v2.checks import Check, observed_type, severity
+from isthmus.formats.hl7v2.delimiters import STANDARD
 from isthmus.formats.hl7v2.document import Hl7
 from isthmus.formats.hl7v2.format import HL7V2, Hl7v2
 from isthmus.formats.hl7v2.place import place, read_place
 from isthmus.formats.hl7v2.rules import Rule
 from isthmus.formats.hl7v2.structure import Structure
+
+_KINDS = 256
+"""Kinds of message whose profile is remembered."""
 
 
 class Contract:
@@ -42,7 +48,8 @@ class Contract:
         self._structures = _structures(structure)
         self._checks: dict[str, list[Check]] = {}
         self._counts: list[Rule] = []
-        self._demanded: dict[str, list[tuple[int, Check]]] = {}
+        self._demanded: dict[str, list[Check]] = {}
+        self._profiles: dict[str, _Profile] = {}
         for path in self.required:
             self._add(Rule(place=path, usage="R", min=1), must=True)
         for one in self.rules:
@@ -55,7 +62,7 @@ class Contract:
         if not at.field:
             self._counts.append(one if one.usage != "R" or one.min else Rule(place=one.place, min=1, max=one.max, only=one.only))
         elif must:
-            self._demanded.setdefault(at.segment, []).append((at.field, Check(at, one, must=True)))
+            self._demanded.setdefault(at.segment, []).append(Check(at, one, must=True))
         else:
             self._checks.setdefault(at.segment, []).append(Check(at, one))
 
@@ -70,42 +77,63 @@ class Contract:
     def check(self, document: Hl7) -> tuple[Violation, ...]:
         """Every violation at once, in the order of the message."""
         found: list[Violation] = list(document.oddities())
-        self._require(document, found)
         if self.version and document.version != self.version:
             found.append(Violation("MSH-12", "version", f"send version {self.version}, as agreed", "warning"))
-        if self._checks or self._counts or self._structures:
-            self._profile(document, found)
+        profile = self._profiles.get(kind := document.kind)
+        if profile is None:
+            if len(self._profiles) >= _KINDS:  # kinds come from outside, where a contract takes ``ADT^*``
+                self._profiles.clear()
+            profile = self._profiles[kind] = self._profile(kind)
+        for one in profile.counts:
+            found.extend(_count(one, document.lines.count(one.place.encode())))
+        usual = document.encoding.delimiters == STANDARD
+        for visit in profile.visits:
+            visit.run(document, found, usual=usual)
+        if profile.structure is not None:
+            found.extend(profile.structure.check(document.lines.names()))
         return tuple(_in_order(found, document)) if found else ()
 
-    def _require(self, document: Hl7, found: list[Violation]) -> None:
-        """What ``required`` names and the message lacks; nearly every message passes through here unharmed, so it is kept short."""
-        empty = document.encoding.empty
-        for name, demanded in self._demanded.items():
-            segments = document.segments(name)
-            for segment in segments:
-                fields = segment.fields
-                for number, check in demanded:
-                    if number >= len(fields) or check.at.component or empty(fields[number]):
-                        check.run(segment, found)
-            if not segments:
-                found.extend(Violation(check.rule.place, "required", f"send a value here, in a segment {name}") for _, check in demanded)
+    def _profile(self, kind: str) -> _Profile:
+        """What holds for one kind of message."""
+        visits: list[_Visit] = []
+        for name in dict.fromkeys((*self._demanded, *self._checks)):
+            checks = tuple(one for one in self._checks.get(name, ()) if not one.rule.only or kind in one.rule.only)
+            varies = any(one.rule.type == "OBX-2" for one in checks)
+            visits.append(_Visit(name.encode(), tuple(self._demanded.get(name, ())), checks, varies))
+        counts = tuple(one for one in self._counts if not one.only or kind in one.only)
+        return _Profile(counts, tuple(visits), self._structures.get(kind) or self._structures.get(""))
 
-    def _profile(self, document: Hl7, found: list[Violation]) -> None:
-        kind = document.kind
-        for one in self._counts:
-            if not one.only or kind in one.only:
-                found.extend(_count(one, document.lines.count(one.place.encode())))
-        for name, checks in self._checks.items():
-            active = [check for check in checks if not check.rule.only or kind in check.rule.only]
-            varies = any(check.rule.type == "OBX-2" for check in active)
-            for segment in document.segments(name) if active else ():
-                for check in active:
+
+class _Visit(Struct, frozen=True):
+    """What is looked at in every segment of one name."""
+
+    name: bytes
+    demanded: tuple[Check, ...]
+    """What ``required`` names: its segment has to be there."""
+    checks: tuple[Check, ...]
+    varies: bool
+    """The type of a value is said by OBX-2."""
+
+    def run(self, document: Hl7, found: list[Violation], *, usual: bool) -> None:
+        segments = document.named(self.name)
+        if not segments:
+            name = self.name.decode()
+            found.extend(Violation(one.rule.place, "required", f"send a value here, in a segment {name}") for one in self.demanded)
+        for segment in segments:
+            fields = segment.fields
+            for check in (*self.demanded, *self.checks):
+                if not (usual and check.passes(fields)):
                     check.run(segment, found)
-                if varies:
-                    observed_type(segment, found)
-        structure = self._structures.get(kind) or self._structures.get("")
-        if structure is not None:
-            found.extend(structure.check(document.lines.names()))
+            if self.varies:
+                observed_type(segment, found)
+
+
+class _Profile(Struct, frozen=True):
+    """A contract for one kind of message, worked out when the first of it comes."""
+
+    counts: tuple[Rule, ...]
+    visits: tuple[_Visit, ...]
+    structure: Structure | None
 
 
 def _zone(name: str) -> ZoneInfo:

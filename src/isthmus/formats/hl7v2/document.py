@@ -133,7 +133,15 @@ class Hl7(Group):
     def segments(self, *names: str) -> tuple[Segment, ...]:
         if len(names) != 1:
             return super().segments(*names)
-        return tuple(self._segment(index, number) for number, index in enumerate(self.lines.indexes(names[0].encode()), 1))
+        return tuple(self.named(names[0].encode()))
+
+    def named(self, name: bytes) -> list[Segment]:
+        """Like :meth:`segments`, for who reads every message."""
+        indexes = self.lines.indexes(name)
+        if len(indexes) <= 1:
+            first = self.find(name) if indexes else None
+            return [] if first is None else [first]
+        return [self._segment(index, number) for number, index in enumerate(indexes, 1)]
 
     def oddities(self) -> tuple[Violation, ...]:
         """What the sender should mend although it could be read; and, as an error, a second message under the first one's MSH."""

@@ -11,13 +11,13 @@ from isthmus.formats.hl7v2.field import first
 from isthmus.formats.hl7v2.header import read_header
 
 _SOUGHT = (
-    ("PID", (("patient", 3), ("account", 18))),
-    ("MRG", (("patient", 1),)),
-    ("PV1", (("visit", 19),)),
-    ("ORC", (("order", 2), ("order", 3))),
-    ("OBR", (("order", 2), ("order", 3))),
-    ("SCH", (("appointment", 1), ("appointment", 2))),
-    ("MSH", (("control", 10),)),
+    (b"PID", (("patient", 3), ("account", 18))),
+    (b"MRG", (("patient", 1),)),
+    (b"PV1", (("visit", 19),)),
+    (b"ORC", (("order", 2), ("order", 3))),
+    (b"OBR", (("order", 2), ("order", 3))),
+    (b"SCH", (("appointment", 1), ("appointment", 2))),
+    (b"MSH", (("control", 10),)),
 )
 """Where a message names what people search it by: the first component of each repetition."""
 
@@ -47,14 +47,19 @@ class Hl7v2:
         found: dict[tuple[str, str], None] = {}
         encoding = document.encoding
         for name, sought in _SOUGHT:
-            for segment in document.segments(name):
+            for segment in document.named(name):
                 fields = segment.fields
                 for what, field in sought:
-                    if field < len(fields) and fields[field]:
-                        for repetition in encoding.split(fields[field], encoding.repetition):
-                            value = encoding.text(first(repetition, encoding))
-                            if value:
-                                found[what, value] = None
+                    raw = fields[field] if field < len(fields) else b""
+                    if not raw:
+                        continue
+                    if raw.isalnum():  # most numbers: nothing to split, nothing to unescape
+                        found[what, raw.decode()] = None
+                        continue
+                    for repetition in encoding.split(raw, encoding.repetition):
+                        value = encoding.text(first(repetition, encoding))
+                        if value:
+                            found[what, value] = None
         return tuple(found)
 
     def acknowledge(self, body: bytes, verdict: Verdict, violations: tuple[Violation, ...], *, reply_id: str, at: str) -> bytes | None:
