@@ -108,6 +108,7 @@ class Courier:
         """With the name under which it was claimed."""
         self._opened = False
         self._lost = False
+        self._resting = False
         self.wake = Wake(clock)
         self._settle = Wake(clock)
         self.next_due: datetime | None = None
@@ -125,6 +126,8 @@ class Courier:
 
     def at_rest(self, until: datetime) -> bool:
         """Nothing is in hand and nothing will be due before that time, as far as it knows; or the endpoint does not answer."""
+        if self._resting:
+            return self.in_hand == 0
         if self.breaker.state == "open":
             probed = self.breaker.probe_at - self._clock.monotonic() <= (until - self._clock.now()).total_seconds()
             hope = (self.next_due is not None or self.wake.raised) and probed and self._in_vain < IN_VAIN
@@ -133,12 +136,23 @@ class Courier:
         due_soon = self.next_due is not None and self._clock.now() - timedelta(seconds=POLL) < self.next_due <= until
         return self.in_hand == 0 and not self._lost and self.wake.asleep and not due_soon
 
+    def rest(self, resting: bool) -> None:
+        """Claim nothing, and return what was not sent, for other nodes to send; or go on."""
+        self._resting = resting
+        if resting:
+            self._return()
+        self.wake()
+
     async def hand_back(self) -> None:
         """The engine stops and the loops have ended: settle what is done, return what was not sent."""
-        self._done += [(self._owner, self._unsent(one)) for one in self._hand]
-        self._hand.clear()
+        self._return()
         while self._done:
             await self._settle_some()
+
+    def _return(self) -> None:
+        self._done += [(self._owner, self._unsent(one)) for one in self._hand]
+        self._hand.clear()
+        self._settle()
 
     async def close(self) -> None:
         """Also where it could not be opened: it may have got half-way."""
@@ -162,8 +176,8 @@ class Courier:
             await self.wake.wait(await self._until_due() if self._room()[0] else POLL)
 
     def _may_send(self, owner: str) -> bool:
-        """Whether the lease holds, and under the name by which this was claimed."""
-        return self._lease.holds and owner_of(self._lease.node, self.endpoint) == owner
+        """Whether the lease holds, and under the name by which this was claimed; while the courier rests, others may."""
+        return not self._resting and self._lease.holds and owner_of(self._lease.node, self.endpoint) == owner
 
     async def _regain(self) -> None:
         """Wait until the lease holds; what was claimed under a name that is buried is not ours any more."""
@@ -206,6 +220,8 @@ class Courier:
                 self._hand.add(one)
         if lane is None:
             self._hand.filled(self._clock.monotonic(), full=len(claimed) == room)
+        if self._resting:  # since while it was claimed
+            self._return()
         self._call_workers(len(claimed))
         return len(claimed)
 
