@@ -93,6 +93,11 @@ class PracticeOdoo:
         """Records that carry no external id: made by hand, or a second time by a client that did not look first."""
         return sum(not self._store.xml_ids_of(model, row["id"]) for row in self.rows(model, fields=["id"]))
 
+    def model_of(self, xml_id: str) -> str:
+        """The model of the record under an external id; empty where there is none."""
+        row = self._store.xml_id(xml_id)
+        return "" if row is None else str(row["model"])
+
     # ---- answers
 
     async def _health(self, _request: web.Request) -> web.StreamResponse:
