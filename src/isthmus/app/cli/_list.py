@@ -36,6 +36,7 @@ COMMANDS: dict[str, Listed] = {
     "reprocess": Listed(f"{_CLI}.reprocess", "run today's code on an old message; shows the difference first", ACT),
     "resume": Listed(f"{_CLI}.resume", "let a stopped subscription go on after its fix", ACT),
     "demo": Listed(f"{_PRACTICE}.demo", "the reference hospital with a simulated feed", TRY),
+    "drill": Listed(f"{_CLI}.drill", "put a site through failures in a sandbox, and count every message by its id", TRY),
     "practice": Listed(f"{_PRACTICE}.stand_in", "a practice Odoo, laboratory or portal, to try a site against", TRY),
     "feed": Listed(f"{_PRACTICE}.feed", "send recorded messages to a listener", TRY),
 }

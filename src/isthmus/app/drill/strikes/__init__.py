@@ -1,0 +1,1 @@
+"""What each drill does to a running node: one function per drill, each returns how it hurt."""
