@@ -179,6 +179,8 @@ async def _open(  # noqa: PLR0917 - private, and each is what connect has
         f"{'tls' if tls else 'nats'}://{host}:{port or PORT}",
         name=name,
         allow_reconnect=False,
+        max_reconnect_attempts=1,
+        reconnect_time_wait=0,
         connect_timeout=max(1, math.ceil(timeout)),
         ping_interval=ALIVE,
         max_outstanding_pings=2,

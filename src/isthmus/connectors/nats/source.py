@@ -215,7 +215,8 @@ class NatsConsumer:
                     question = {"batch": room, "expires": int(PATIENCE * NANO), "idle_heartbeat": int(SIGN * NANO)}
                     await link.tell(subject, msgspec.json.encode(question), self._inbox)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._room.wait(), SIGN)
+                    async with asyncio.timeout(SIGN):
+                        await self._room.wait()
 
     async def _is_it_gone(self, jetstream: JetStream) -> None:
         """Nobody answered: either the consumer has no leader for the moment, or another node has replaced it by its own."""
