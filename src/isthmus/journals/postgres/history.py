@@ -48,7 +48,8 @@ class History:
         self._violations += [(message, one.where, one.rule, one.cure, one.severity) for one in dict.fromkeys(found)]
 
     def identifiers(self, message: int, found: Iterable[Identifier]) -> None:
-        self._identifiers |= {(*self._seals.identifier(value), message) for _, value in found if value}
+        entries = (self._seals.identifier(value) for _, value in found if value)
+        self._identifiers |= {(one.token, one.rest, message) for one in entries}
 
     def count(self, noun: Noun, name: str, state: str, count: int = 1) -> None:
         self._counts[noun, name, state] += count

@@ -32,7 +32,9 @@ from isthmus.journals.port import (
 )  # fmt: skip
 from isthmus.journals.postgres import acts, archive, intake, members, outbox, stages, upkeep
 from isthmus.journals.postgres.bell import Bell
+from isthmus.journals.postgres.housekeeper import EVERY, Housekeeper
 from isthmus.journals.postgres.rows import Seals
+from isthmus.journals.postgres.runs import Runs
 from isthmus.journals.postgres.schema import migrate
 from isthmus.journals.postgres.shelves import Shelves
 from isthmus.journals.postgres.store import Store
@@ -40,6 +42,8 @@ from isthmus.journals.rules import Act
 from isthmus.journals.sealing import Keyring
 
 _GIB: Final = 1 << 30
+_RUN: Final = 64 << 20
+"""About a million entries."""
 
 
 class PostgresJournal:
@@ -50,10 +54,20 @@ class PostgresJournal:
     first commit succeeded unheard is answered as a duplicate.
     """
 
-    def __init__(self, dsn: str, keyring: Keyring, *, connections: int = 10, shelf_bytes: int = _GIB) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        keyring: Keyring,
+        *,
+        connections: int = 10,
+        shelf_bytes: int = _GIB,
+        run_bytes: int = _RUN,
+        housekeeping: int = EVERY,
+    ) -> None:
         self._store = Store(dsn, connections, Seals(keyring))
         self._ring = keyring.id
         self._shelves = Shelves(self._store, shelf_bytes)
+        self._housekeeper = Housekeeper(self._store, self._shelves, Runs(self._store, run_bytes), housekeeping)
         self._bell = Bell(self._store)
         self._in_doubt: set[UUID] = set()
         """Calls of ``claim`` that were cut off: whatever they took was handed to nobody and is given back before the next."""
@@ -70,9 +84,11 @@ class PostgresJournal:
 
     async def close(self) -> None:
         await self._bell.close()
+        await self._housekeeper.close()
         await self._store.close()
 
     async def prune(self, interface: str, before: datetime, now: datetime, limit: int = 10_000) -> Pruned:
+        self._housekeeper.check()
         pruned = await self._store.transact(lambda session: upkeep.prune(session, interface, before, now, limit))
         if pruned.messages < limit:  # the end of a run
             await self._shelves.tidy()
@@ -87,7 +103,9 @@ class PostgresJournal:
 
     async def receive(self, arrivals: Sequence[Arrival]) -> Sequence[Accepted]:
         async with self._store.session() as session:
-            return await intake.receive(session, arrivals)
+            answers = await intake.receive(session, arrivals)
+        self._housekeeper.passed(len(arrivals))
+        return answers
 
     async def backlog(self) -> dict[str, int]:
         async with self._store.session() as session:
@@ -162,6 +180,7 @@ class PostgresJournal:
     async def settle(self, settlements: Sequence[Settlement], owner: str) -> None:
         if settlements:
             await self._store.transact(lambda session: outbox.settle(session, settlements, owner))
+            self._housekeeper.passed(len(settlements))
 
     async def release(self, owner: str, now: datetime) -> int:
         lost = await self._store.transact(lambda session: outbox.release(session, [owner], now))

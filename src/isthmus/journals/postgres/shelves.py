@@ -49,6 +49,17 @@ class Shelves:
                 await session.script("no_patience")
                 await session.run("not_alone_at_shelves")
 
+    async def grow(self) -> None:
+        """Begin another shelf where the current one is full."""
+        async with self._store.session() as session:
+            if await session.value("alone_at_shelves"):
+                try:
+                    await session.script("patience")
+                    await self._begin_another(session)
+                finally:
+                    await session.script("no_patience")
+                    await session.run("not_alone_at_shelves")
+
     async def _tidy(self, session: Session) -> bool:
         """Whether all are tidy now."""
         shelves = await session.rows("shelves")
@@ -69,20 +80,20 @@ class Shelves:
         current = (await session.rows("shelves"))[-1]["number"]
         if await session.value("shelf_size", current) > self._shelf_bytes:
             with suppress(asyncpg.LockNotAvailableError):
-                await session.script("add_shelf", current + 1)
+                await session.script("add_shelf", shelf=current + 1)
 
 
 async def _vacuum(session: Session, shelf: int) -> bool:
-    await session.script("vacuum_shelf", shelf)
+    await session.script("vacuum_shelf", shelf=shelf)
     return not await _half_empty(session, shelf)
 
 
 async def _shrink(session: Session, shelf: int) -> bool:
     if await session.value("shelf_content", shelf) == 0:
-        await session.script("drop_shelf", shelf)
+        await session.script("drop_shelf", shelf=shelf)
         return True
     if await _half_empty(session, shelf):
-        await session.script("rewrite_shelf", shelf)
+        await session.script("rewrite_shelf", shelf=shelf)
     return not await _half_empty(session, shelf)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Final, Literal, TypeVar
 
 import asyncpg
@@ -27,6 +27,7 @@ _SETTINGS: Final = {
     "enable_mergejoin": "off",
 }
 _CONNECT_SECONDS: Final = 10.0
+_SCRIPT_SECONDS: Final = 3_600.0
 _TRIES: Final = 5
 
 # What passes by itself, or with another node's help: connection lost or refused, server starting or stopping, standby promoted,
@@ -60,9 +61,16 @@ class Session:
     async def run(self, name: str, *args: object) -> None:
         await self._connection.execute(statement(name), *args)
 
-    async def script(self, name: str, shelf: int = 0) -> None:
-        """What takes no arguments: settings, and work on the table of one shelf."""
-        await self._connection.execute(statement(name).replace("{shelf}", str(shelf)))
+    async def script(self, name: str, **names: object) -> None:
+        """What takes no arguments: settings, and work on tables whose names hold numbers. It may take its time."""
+        sql = statement(name)
+        for key, value in names.items():
+            sql = sql.replace(f"{{{key}}}", str(value))
+        await self._connection.execute(sql, timeout=_SCRIPT_SECONDS)
+
+    def transaction(self) -> AbstractAsyncContextManager[object]:
+        """Within another: a savepoint."""
+        return self._connection.transaction()
 
     async def migrate(self, sql: str) -> None:
         await self._connection.execute(sql)
