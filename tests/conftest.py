@@ -12,11 +12,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from real.kafka import kafka
 from real.nats import nats_cluster, nats_server
 from real.odoo import odoo, odoo_server
 from real.rabbitmq import rabbit, rabbits
 
-__all__ = ["nats_cluster", "nats_server", "odoo", "odoo_server", "rabbit", "rabbits"]
+__all__ = ["kafka", "nats_cluster", "nats_server", "odoo", "odoo_server", "rabbit", "rabbits"]
 
 ROOT = Path(__file__).parent.parent
 

@@ -36,12 +36,16 @@ SOURCES: dict[str, Kind] = {
     "http": Kind(module="isthmus.connectors.http", settings="HttpSource"),
     "file": Kind(module="isthmus.connectors.file", settings="FileSource"),
     "nats": Kind(module="isthmus.connectors.nats", settings="NatsSource"),
+    "amqp": Kind(module="isthmus.connectors.amqp", settings="AmqpSource"),
+    "kafka": Kind(module="isthmus.connectors.kafka", settings="KafkaSource"),
 }
 ENDPOINTS: dict[str, Kind] = {
     "mllp": Kind(module="isthmus.connectors.mllp", settings="MllpEndpoint"),
     "http": Kind(module="isthmus.connectors.http", settings="HttpEndpoint"),
     "file": Kind(module="isthmus.connectors.file", settings="FileEndpoint"),
     "nats": Kind(module="isthmus.connectors.nats", settings="NatsEndpoint"),
+    "amqp": Kind(module="isthmus.connectors.amqp", settings="AmqpEndpoint"),
+    "kafka": Kind(module="isthmus.connectors.kafka", settings="KafkaEndpoint"),
     "odoo": Kind(module="isthmus.connectors.odoo", settings="OdooEndpoint"),
 }
 KINDS: dict[Role, dict[str, Kind]] = {"sources": SOURCES, "endpoints": ENDPOINTS}

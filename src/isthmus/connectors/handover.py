@@ -74,6 +74,10 @@ class Handover(Generic[T]):
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
+        await self.answered()
+
+    async def answered(self) -> None:
+        """Until everything that was handed over has been answered."""
         while self._open:
             self._answered.clear()
             await self._answered.wait()
