@@ -12,6 +12,7 @@ from isthmus.core.ids import derive_id
 from isthmus.journals.port import Planned, Translated
 from isthmus.journals.rules import REDELIVERABLE, UNFINISHED, Act, same_bytes, same_event
 from isthmus.journals.sqlite.intake import keep_identifiers, keep_violations
+from isthmus.journals.sqlite.locating import of_id, seqs_of_ids
 from isthmus.journals.sqlite.outbox import align
 from isthmus.journals.sqlite.records import StepRecord, open_delivery, open_event
 from isthmus.journals.sqlite.session import Session, micros, unknown
@@ -38,7 +39,7 @@ class _Kept(NamedTuple):
 
 
 def _kept(session: Session, id: str) -> _Kept | None:
-    row = session.of_id("act_on", id)
+    row = of_id(session, "act_on", id)
     return _Kept(*row) if row else None
 
 
@@ -88,7 +89,7 @@ def _end(session: Session, kept: _Kept, state: str, reason: str = "") -> None:
 
 
 def reprocess(session: Session, message_id: str, result: Translated, planned: dict[str, Sequence[Planned]], act: Act) -> list[str]:
-    row = session.of_id("message_state", message_id)
+    row = of_id(session, "message_state", message_id)
     if row is None:
         raise unknown("message", message_id)
     message, shelf, interface, state = row
@@ -124,7 +125,7 @@ def reprocess(session: Session, message_id: str, result: Translated, planned: di
 
 def _event(session: Session, event_id: str) -> int:
     """Seq of the newest row of an event."""
-    rows = [row for row in session.rows("known_events", session.seqs_of_ids((event_id,))) if row[0] == event_id]
+    rows = [row for row in session.rows("known_events", seqs_of_ids(session, (event_id,))) if row[0] == event_id]
     if not rows:
         raise unknown("event", event_id)
     newest: int = rows[-1][1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import merge
+from itertools import islice
 from operator import itemgetter
 
 from isthmus.core.delivery import Delivery
@@ -10,19 +12,18 @@ from isthmus.core.outcome import Receipt
 from isthmus.journals.port import DeliveryState, Query, Step, Stored, StoredDelivery, Story, Tally
 from isthmus.journals.rules import SHORTEST_PREFIX, receipt_step
 from isthmus.journals.sqlite.intake import identifier_key, kind_token, violations
-from isthmus.journals.sqlite.locator import id_key, prefix_keys
+from isthmus.journals.sqlite.locating import all_seqs_of_id, beginning, newest, of_id
 from isthmus.journals.sqlite.records import open_answers, open_delivery, open_event, open_head, open_step, receipts_in
-from isthmus.journals.sqlite.session import Row, Session, listed, micros, moment, moment_or_none
+from isthmus.journals.sqlite.session import LAST_SEQ, Row, Session, listed, micros, moment, moment_or_none
 
+CANDIDATES = 100
+"""Messages that carry an identifier, looked at in one go."""
 _END = (1 << 62) - 1
 
 
 def find(session: Session, query: Query) -> list[Stored]:
     """Driven by the narrowest index: identifier, rare state, kind, interface."""
-    identifier = identifier_key(session, query.identifier)
     values: dict[str, object] = {
-        "identifier": identifier,
-        "fresh": listed(session.fresh.all(identifier)),
         "interface": query.interface or None,
         "kind": kind_token(session, query.kind) if query.kind else None,
         "state": query.state or None,
@@ -31,21 +32,27 @@ def find(session: Session, query: Query) -> list[Stored]:
         "before": query.before or _END,
         "limit": query.limit,
     }
-    if not query.identifier and query.state == "received":
+    if query.identifier:
+        rows = _identified(session, query, values)
+    elif query.state == "received":
         shelves = [number for interface, number in session.rows("shelves") if query.interface in ("", interface)]
-        rows = [row for shelf in shelves for row in session.rows_named("find_received", {**values, "shelf": shelf})]
-        rows = sorted(rows, key=itemgetter(0), reverse=True)[: query.limit]
+        found = (session.rows_named("find_received", {**values, "shelf": shelf}) for shelf in shelves)
+        rows = list(islice(merge(*found, key=itemgetter(0), reverse=True), query.limit))
     else:
         rows = session.rows_named(_by(query), values)
-    if query.identifier:
-        rows += session.rows_named("find_fresh_identifier", values)
-        rows = sorted({row[0]: row for row in rows}.values(), key=lambda row: row[0], reverse=True)[: query.limit]
     return [_stored(session, row) for row in rows]
 
 
+def _identified(session: Session, query: Query, values: dict[str, object]) -> list[Row]:
+    """Candidates are looked at newest first, some at a time, until there are enough."""
+    candidates = newest(session, identifier_key(session, query.identifier), query.before or LAST_SEQ)
+    rows: list[Row] = []
+    while len(rows) < query.limit and (some := list(islice(candidates, max(query.limit, CANDIDATES)))):
+        rows += session.rows_named("find_these", {**values, "seqs": listed(some), "limit": query.limit - len(rows)})
+    return rows
+
+
 def _by(query: Query) -> str:
-    if query.identifier:
-        return "find_by_identifier"
     if query.state in ("invalid", "refused", "failed"):
         return "find_by_verdict"
     if query.kind:
@@ -73,11 +80,8 @@ def _stored(session: Session, row: Row) -> Stored:
 
 
 def story(session: Session, any_id: str) -> Story | None:
-    prefix = len(any_id) >= SHORTEST_PREFIX
-    keys = prefix_keys(any_id) if prefix else (id_key(any_id),) * 2
-    seqs = [*session.fresh.between(*keys), *(seq for (seq,) in session.rows("locate_between", *keys))]
-    length = len(any_id) if prefix else _END  # without a prefix all of the id is compared
-    owners = session.rows_named("owner_of_id", {"seqs": listed(seqs), "id": any_id, "length": length})
+    length = len(any_id) if len(any_id) >= SHORTEST_PREFIX else _END  # without a prefix all of the id is compared
+    owners = session.rows_named("owner_of_id", {"seqs": listed(beginning(session, any_id)), "id": any_id, "length": length})
     if len(owners) != 1:
         return None
     message: int = owners[0][0]
@@ -121,12 +125,12 @@ def _translated(session: Session, message: int, id: str, steps: list[Row]) -> li
 
 
 def delivery(session: Session, id: str) -> Delivery | None:
-    row = session.of_id("delivery", id)
+    row = of_id(session, "delivery", id)
     return open_delivery(session.keyring, *row) if row else None
 
 
 def answers(session: Session, event_id: str, subscription: str) -> tuple[Answer, ...]:
-    rows = session.rows("answers", session.seqs((id_key(event_id),)), subscription)
+    rows = session.rows("answers", listed(all_seqs_of_id(session, event_id)), subscription)
     return open_answers(session.keyring, *rows[-1]) if rows else ()
 
 

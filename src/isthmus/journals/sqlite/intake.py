@@ -8,7 +8,8 @@ from isthmus.core.contract import Violation
 from isthmus.core.message import Message
 from isthmus.journals.port import Accepted, Arrival, Identifier
 from isthmus.journals.sealing.chunks import chunks, seal_chunks
-from isthmus.journals.sqlite.locator import Entry, id_key, token_key
+from isthmus.journals.sqlite.locating import seqs_of_ids
+from isthmus.journals.sqlite.locator import entry, id_key, token_key
 from isthmus.journals.sqlite.records import MessageHead, body_aad, open_head, open_violations, seal_head, seal_violations
 from isthmus.journals.sqlite.session import Row, Session, micros, place
 
@@ -17,7 +18,7 @@ def receive(session: Session, arrivals: Sequence[Arrival]) -> list[Accepted]:
     """Duplicates are told apart first, so that only what is new is sealed and written."""
     known = {
         id: (seq, interface, head)
-        for id, seq, interface, head in session.rows("known_messages", session.seqs_of_ids(one.message.id for one in arrivals))
+        for id, seq, interface, head in session.rows("known_messages", seqs_of_ids(session, [one.message.id for one in arrivals]))
     }
     fresh: dict[str, tuple[int, Arrival]] = {}
     accepted: list[Accepted] = []
@@ -49,7 +50,8 @@ def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
     messages: list[Row] = []
     bodies: list[Row] = []
     waiting: list[Row] = []
-    entries: list[Entry] = []
+    ids: list[bytes] = []
+    identifiers: list[bytes] = []
     kinds: dict[str, bytes] = {}
     for seq, arrival in fresh:
         message = arrival.message
@@ -82,11 +84,9 @@ def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
             bodies.append((where, keyring.seal(message.body, body_aad(message.id))))
         if arrival.state == "received":
             waiting.append((shelf, seq))
-        entries.append((id_key(message.id), seq))
-        entries += _entries(session, seq, arrival.identifiers)
-        if message.control_id:
-            entries.append((identifier_key(session, message.control_id), seq))
-    session.index(entries)
+        ids.append(entry(id_key(message.id), seq))
+        identifiers += _entries(session, seq, (*arrival.identifiers, ("control", message.control_id)))
+    session.index(ids=ids, identifiers=identifiers)
     session.count_all("message", ((one.message.interface, one.state) for _, one in fresh))
     session.many("keep_message", messages)
     session.many("keep_body", bodies)
@@ -100,16 +100,16 @@ def kind_token(session: Session, kind: str) -> bytes:
     return session.keyring.token("kind", kind)[:8]
 
 
-def identifier_key(session: Session, value: str) -> int:
+def identifier_key(session: Session, value: str) -> bytes:
     return token_key(session.keyring.token("identifier", value))
 
 
 def keep_identifiers(session: Session, seq: int, identifiers: Iterable[Identifier]) -> None:
-    session.index(_entries(session, seq, identifiers))
+    session.index(identifiers=_entries(session, seq, identifiers))
 
 
-def _entries(session: Session, seq: int, identifiers: Iterable[Identifier]) -> list[Entry]:
-    return [(identifier_key(session, value), seq) for value in {value for _, value in identifiers if value}]
+def _entries(session: Session, seq: int, identifiers: Iterable[Identifier]) -> list[bytes]:
+    return [entry(identifier_key(session, value), seq) for value in {value for _, value in identifiers if value}]
 
 
 def violations(session: Session, message: int) -> tuple[Violation, ...]:

@@ -59,7 +59,9 @@ class SqliteJournal:
         if self._store is None:
             loop = asyncio.get_running_loop()
             opening = Reading.open if self._read_only else Store.open
-            self._store = await loop.run_in_executor(None, opening, self._path, self._keyring, loop)
+            store: Store | Reading = await loop.run_in_executor(None, opening, self._path, self._keyring, loop)
+            self._store = store
+            store.begin()
 
     async def close(self) -> None:
         store, self._store = self._store, None

@@ -9,10 +9,10 @@ from isthmus.core.outcome import Receipt
 from isthmus.core.policy import LANES, Lane
 from isthmus.journals.port import Claimed, Settlement
 from isthmus.journals.rules import attempt_code, attempt_tag, one_batch, receipts_of
-from isthmus.journals.sqlite.locator import token_key
+from isthmus.journals.sqlite.locating import newest, seqs_of_ids
 from isthmus.journals.sqlite.records import StepRecord, open_delivery
-from isthmus.journals.sqlite.session import Row, Session, micros, moment, unknown
-from isthmus.journals.sqlite.stages import key_token
+from isthmus.journals.sqlite.session import LAST_SEQ, Row, Session, micros, moment, unknown
+from isthmus.journals.sqlite.stages import delivery_key
 
 
 def claim(session: Session, endpoint: str, limit: int, now: datetime, owner: str, *, lane: Lane | None) -> list[Claimed]:
@@ -42,7 +42,7 @@ def _ready(session: Session, endpoint: str, limit: int, now: int, lane: Lane | N
 
 
 def settle(session: Session, settlements: Sequence[Settlement], owner: str) -> None:
-    found = {row[0]: row[1:] for row in session.rows("settling", session.seqs_of_ids(one.delivery_id for one in settlements))}
+    found = {row[0]: row[1:] for row in session.rows("settling", seqs_of_ids(session, [one.delivery_id for one in settlements]))}
     for one in settlements:
         if one.delivery_id not in found:
             raise unknown("delivery", one.delivery_id)
@@ -153,12 +153,12 @@ def next_due(session: Session, endpoint: str) -> datetime | None:
     return min((moment(row[0]) for row in rows if row and row[0] is not None), default=None)
 
 
-def receipt(session: Session, delivery_key: str, endpoint: str, found: Receipt, now: datetime) -> bool:
-    candidates = session.rows("deliveries_at", session.seqs((token_key(key_token(session, endpoint, delivery_key)),)))
-    newest = next((row for row in candidates if row[3] == endpoint), None)
-    if newest is None:
+def receipt(session: Session, key: str, endpoint: str, found: Receipt, now: datetime) -> bool:
+    candidates = newest(session, delivery_key(session, endpoint, key), LAST_SEQ)
+    row = next((row for seq in candidates if (row := session.row("delivery_at", seq, endpoint))), None)
+    if row is None:
         return False
-    seq, message, subscription, _ = newest
+    seq, message, subscription = row
     session.count("receipt", subscription, found.kind)
     session.step(message, seq, now, "receipt", StepRecord(receipts=((found.kind, found.code, found.reference),)))
     return True

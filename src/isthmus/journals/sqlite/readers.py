@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from isthmus.journals.sealing import Keyring
-from isthmus.journals.sqlite.locator import Fresh
+from isthmus.journals.sqlite.locator import Both, Fresh
 from isthmus.journals.sqlite.schema import connect_to_read
 from isthmus.journals.sqlite.session import Session
 from isthmus.journals.sqlite.statements import statements
@@ -25,7 +25,7 @@ class Readers:
     ``fresh`` is the writer's, of the same process; None where another process writes: then each read loads what is not merged.
     """
 
-    def __init__(self, path: Path, keyring: Keyring, fresh: Fresh | None, threads: int) -> None:
+    def __init__(self, path: Path, keyring: Keyring, fresh: Both[Fresh] | None, threads: int) -> None:
         self._path = path
         self._keyring = keyring
         self._fresh = fresh
@@ -44,7 +44,9 @@ class Readers:
     def _connect(self) -> None:
         connection = connect_to_read(self._path)
         self._connections.append(connection)
-        self._local.session = Session(connection, statements(), self._keyring, Fresh() if self._fresh is None else self._fresh)
+        self._local.session = Session(
+            connection, statements(), self._keyring, Both(Fresh(), Fresh()) if self._fresh is None else self._fresh
+        )
 
     def _read(self, read: Callable[[Session], T]) -> T:
         """In one transaction, so that a story is of one moment."""

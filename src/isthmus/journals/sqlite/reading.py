@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 
 from isthmus.core.failure import Rejected
 from isthmus.journals.sealing import Keyring
-from isthmus.journals.sqlite.locator import Fresh
+from isthmus.journals.sqlite.locator import Both, Fresh
 from isthmus.journals.sqlite.readers import Readers
 from isthmus.journals.sqlite.schema import connect_to_read
 from isthmus.journals.sqlite.session import Session
@@ -47,12 +47,15 @@ class Reading:
             connection = connect_to_read(path)
             try:
                 _same_schema(connection, path)
-                same_ring(Session(connection, statements(), keyring, Fresh()), path)
+                same_ring(Session(connection, statements(), keyring, Both(Fresh(), Fresh())), path)
             finally:
                 connection.close()
         except sqlite3.Error as error:
             raise Rejected("journal-unreadable", f"{path} cannot be read ({error}): check its path, owner and file system") from error
         return cls(path, keyring)
+
+    def begin(self) -> None:
+        return
 
     async def end(self) -> None:
         return

@@ -13,8 +13,9 @@ import msgspec
 from isthmus.core.failure import Bug
 from isthmus.journals.rules import Noun
 from isthmus.journals.sealing import Keyring
-from isthmus.journals.sqlite.locator import Entry, Fresh, id_key, packed
+from isthmus.journals.sqlite.locator import Both, Fresh
 from isthmus.journals.sqlite.records import StepRecord, seal_step
+from isthmus.journals.sqlite.sieve import Sieve
 
 Row = tuple[Any, ...]
 
@@ -31,10 +32,14 @@ class Listener(NamedTuple):
 class Session:
     """For reading it is used as it is; the writer adds :meth:`load`, :meth:`flush` and :meth:`finish`."""
 
-    def __init__(self, connection: sqlite3.Connection, sql: dict[str, str], keyring: Keyring, fresh: Fresh) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, sql: dict[str, str], keyring: Keyring, fresh: Both[Fresh], sieve: Sieve | None = None
+    ) -> None:
         self.connection = connection
         self.keyring = keyring
         self.fresh = fresh
+        self.sieve = sieve
+        """The writer's; None where only reading is done."""
         self._sql = sql
         self._counts: dict[tuple[Noun, str, str], int] = {}
         self._last = self._saved = 0
@@ -42,8 +47,8 @@ class Session:
         self.listeners: dict[str, Listener] = {}
         """Subscriptions by name, as the writer knows them."""
         self._steps: list[Row] = []
-        self._entries: list[Entry] = []
-        self._run: list[Entry] = []
+        self._entries = Both[list[bytes]]([], [])
+        self._run = Both[list[bytes]]([], [])
 
     # ---- statements
 
@@ -75,31 +80,14 @@ class Session:
         if rows:
             self.connection.executemany(self._sql[name], rows)
 
-    # ---- finding by id or token
-
-    def seqs(self, keys: Iterable[int]) -> str:
-        """All that may stand under these keys, for ``json_each(?)``; the rows decide."""
-        wanted = list(keys)
-        found = [seq for key in wanted for seq in self.fresh.all(key)]
-        found += [seq for (seq,) in self.rows("locate", listed(wanted))]
-        return listed(dict.fromkeys(found))
-
-    def seqs_of_ids(self, ids: Iterable[str]) -> str:
-        """Like :meth:`seqs`; of an id only the newest matter, so what is found fresh is not looked for further."""
-        found, others = self.fresh.find([id_key(id) for id in ids])
-        if others:
-            found += [seq for (seq,) in self.rows("locate", listed(others))]
-        return listed(dict.fromkeys(found))
-
-    def of_id(self, name: str, id: str) -> Row | None:
-        """The newest row of a statement that asks for seq and id."""
-        found = msgspec.json.decode(self.seqs_of_ids((id,)), type=list[int])
-        return next((row for seq in sorted(found, reverse=True) if (row := self.row(name, seq, id))), None)
-
-    def index(self, entries: list[Entry]) -> None:
-        """Under each key its seq is found from now on."""
-        self.fresh.add(entries)
-        self._entries += entries
+    def index(self, *, ids: list[bytes] | None = None, identifiers: list[bytes] | None = None) -> None:
+        """Entries of the locator: under their keys their rows are found from now on."""
+        if ids:
+            self.fresh.ids.add(ids)
+            self._entries.ids.extend(ids)
+        if identifiers:
+            self.fresh.identifiers.add(identifiers)
+            self._entries.identifiers.extend(identifiers)
 
     # ---- what the writer keeps between transactions
 
@@ -109,17 +97,23 @@ class Session:
         self._last = max(self._last, self._saved)  # a number is never given twice
         self._shelves = dict(self.rows("shelves"))
         self.listeners = {name: Listener(frozenset(msgspec.json.decode(types)), lane) for name, types, lane in self.rows("listeners")}
+        if self.sieve is not None:
+            self.sieve.load(self.rows("whole_runs", 0))
         self.load_fresh()
         self.forget()
 
     def load_fresh(self) -> None:
-        self.fresh.load([run for (run,) in self.rows("runs")])
-        self.fresh.add(self._run)
+        rows = self.rows("fresh")
+        self.fresh.ids.load(ids for ids, _ in rows)
+        self.fresh.identifiers.load(identifiers for _, identifiers in rows)
+        self.fresh.ids.add(self._run.ids)
+        self.fresh.identifiers.add(self._run.identifiers)
 
     def forget(self) -> None:
         self._counts.clear()
         self._steps.clear()
-        self._entries.clear()
+        self._entries.ids.clear()
+        self._entries.identifiers.clear()
 
     def next(self) -> int:
         self._last += 1
@@ -150,20 +144,21 @@ class Session:
         """Write the steps and counts of one operation."""
         self.many("keep_step", self._steps)
         self.many("count", [(*key, count) for key, count in self._counts.items() if count])
-        self._run += self._entries
+        self._run.ids.extend(self._entries.ids)
+        self._run.identifiers.extend(self._entries.identifiers)
         self.forget()
 
     def finish(self) -> None:
         """The last write of a transaction."""
-        if self._run:
-            self.run("keep_run", self.next(), packed(self._run))
+        if self._run.ids or self._run.identifiers:
+            self.run("keep_fresh", self.next(), b"".join(self._run.ids), b"".join(self._run.identifiers))
         if self._last != self._saved:  # a transaction that wrote nothing stays empty, and empty ones cost no sync
             self.run("keep_last_seq", self._last)
             self._saved = self._last
 
     def ended(self) -> None:
         """The transaction is committed, or taken back."""
-        self._run = []
+        self._run = Both([], [])
 
 
 def place(shelf: int, seq: int) -> int:

@@ -23,7 +23,8 @@ from isthmus.journals.port import Planned, Position, Translated
 from isthmus.journals.rules import one_batch
 from isthmus.journals.sealing.chunks import chunks, chunks_for, open_chunks, open_piece
 from isthmus.journals.sqlite.intake import keep_identifiers, keep_violations, violations
-from isthmus.journals.sqlite.locator import Entry, id_key, token_key
+from isthmus.journals.sqlite.locating import of_id, seqs_of_ids
+from isthmus.journals.sqlite.locator import entry, id_key, token_key
 from isthmus.journals.sqlite.records import (
     StepRecord,
     body_aad,
@@ -67,12 +68,12 @@ def _message(session: Session, row: Row) -> Message:
 
 
 def message(session: Session, id: str) -> Message | None:
-    row = session.of_id("message_with_body", id)
+    row = of_id(session, "message_with_body", id)
     return _message(session, row) if row else None
 
 
 def piece(session: Session, id: str, start: int, length: int) -> bytes:
-    row = session.of_id("place_of_message", id)
+    row = of_id(session, "place_of_message", id)
     if row is None:
         return b""
     where, size = row
@@ -88,7 +89,7 @@ def _chunks(session: Session, where: int, numbers: range) -> Iterator[bytes]:
 
 
 def translated(session: Session, results: Sequence[Translated], now: datetime) -> None:
-    waiting = {row[0]: row[1:] for row in session.rows("translating", session.seqs_of_ids(one.message_id for one in results))}
+    waiting = {row[0]: row[1:] for row in session.rows("translating", seqs_of_ids(session, [one.message_id for one in results]))}
     for result in results:
         if result.message_id not in waiting:
             raise unknown("message", result.message_id)
@@ -123,14 +124,14 @@ def keep_events(session: Session, events: list[tuple[int, int, Envelope]], now: 
     """Each with the seq and shelf of its message."""
     rows: list[Row] = []
     bodies: list[Row] = []
-    entries: list[Entry] = []
+    ids: list[bytes] = []
     at = micros(now)
     for message, shelf, event in events:
         seq = session.next()
         rows.append((seq, event.id, message, shelf, event.type, event.version, at, fed))
         bodies.append((place(shelf, seq), seal_event(session.keyring, event)))
-        entries.append((id_key(event.id), seq))
-    session.index(entries)
+        ids.append(entry(id_key(event.id), seq))
+    session.index(ids=ids)
     kept = Counter(event.type for _, _, event in events)
     for type, times in kept.items():
         session.count("event", type, "kept", times)
@@ -207,12 +208,13 @@ def planned(session: Session, name: str, cursor: int, results: Sequence[Planned]
     one = _enrolled(session, name)
     if after is not None and one.cursor != after:
         return False
-    events = {row[0]: row[1:] for row in session.rows("known_events", session.seqs_of_ids(one.event_id for one in results))}
+    events = {row[0]: row[1:] for row in session.rows("known_events", seqs_of_ids(session, [one.event_id for one in results]))}
     for result in results:
         if result.event_id not in events:
             raise unknown("event", result.event_id)
     known = {
-        row[0] for row in session.rows("known_deliveries", session.seqs_of_ids(one.id for result in results for one in result.deliveries))
+        row[0]
+        for row in session.rows("known_deliveries", seqs_of_ids(session, [one.id for result in results for one in result.deliveries]))
     }
     fresh: list[tuple[int, int, Delivery]] = []
     for result in results:
@@ -244,7 +246,8 @@ def keep_deliveries(session: Session, fresh: list[tuple[int, int, Delivery]], no
     rows: list[Row] = []
     bodies: list[Row] = []
     due: list[Row] = []
-    entries: list[Entry] = []
+    ids: list[bytes] = []
+    keys: list[bytes] = []
     for message, shelf, delivery in fresh:
         seq = session.next()
         listener = session.listeners.get(delivery.subscription)
@@ -252,17 +255,18 @@ def keep_deliveries(session: Session, fresh: list[tuple[int, int, Delivery]], no
         rows.append((seq, delivery.id, message, shelf, delivery.endpoint, delivery.subscription, lane, at, seq))
         bodies.append((place(shelf, seq), seal_delivery(keyring, delivery)))
         due.append((seq, delivery.endpoint, line_token(session, delivery), seq, lane, at, 0))
-        entries.append((id_key(delivery.id), seq))
-        entries.append((token_key(key_token(session, delivery.endpoint, delivery.key)), seq))
-    session.index(entries)
+        ids.append(entry(id_key(delivery.id), seq))
+        keys.append(entry(delivery_key(session, delivery.endpoint, delivery.key), seq))
+    session.index(ids=ids, identifiers=keys)
     session.count_all("delivery", ((delivery.subscription, "due") for _, _, delivery in fresh))
     session.many("keep_delivery", rows)
     session.many("keep_body", bodies)
     session.many("keep_due", due)
 
 
-def key_token(session: Session, endpoint: str, key: str) -> bytes:
-    return session.keyring.token("key " + endpoint, key)
+def delivery_key(session: Session, endpoint: str, key: str) -> bytes:
+    """Under which a delivery is found by its business key."""
+    return token_key(session.keyring.token("key " + endpoint, key))
 
 
 def line_token(session: Session, delivery: Delivery) -> bytes | None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from isthmus.core.failure import Rejected
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite.checkpointer import log_size
-from isthmus.journals.sqlite.locator import Fresh
+from isthmus.journals.sqlite.locator import Both, Fresh
 from isthmus.journals.sqlite.lock import WriterLock
 from isthmus.journals.sqlite.readers import Readers
 from isthmus.journals.sqlite.schema import connect, migrate
 from isthmus.journals.sqlite.session import Session
+from isthmus.journals.sqlite.sieve import Sieve
 from isthmus.journals.sqlite.statements import statements
 from isthmus.journals.sqlite.tidier import Tidier
 from isthmus.journals.sqlite.writer import Writer
@@ -33,9 +34,9 @@ class Store:
         self._session = session
         self._loop = loop
         self.writer = Writer(session, loop)
-        self._tidier = Tidier(path, self.writer, session.fresh, loop)
-        self.writer.start(self._tidier.after_commit)
         self.readers = Readers(path, session.keyring, session.fresh, READERS)
+        self._tidier = Tidier(path, session, self.writer, self.readers, loop)
+        self.writer.start(self._tidier.after_commit)
 
     @classmethod
     def open(cls, path: Path, keyring: Keyring, loop: asyncio.AbstractEventLoop) -> Store:
@@ -47,7 +48,7 @@ class Store:
             connection = connect(path)
             try:
                 migrate(connection, path)
-                session = Session(connection, statements(), keyring, Fresh())
+                session = Session(connection, statements(), keyring, Both(Fresh(), Fresh()), Sieve())
                 same_ring(session, path)
                 return cls(path, lock, session, loop)
             except BaseException:
@@ -59,6 +60,10 @@ class Store:
         except BaseException:
             lock.give()
             raise
+
+    def begin(self) -> None:
+        """On the event loop, after ``open``."""
+        self._tidier.start()
 
     async def end(self) -> None:
         """On the event loop, before ``close`` in a thread."""

@@ -1,4 +1,4 @@
-"""What has to be tidied between commits: the rest of a checkpoint, and fresh entries that belong into the locator.
+"""What has to be tidied between commits: the rest of a checkpoint, and the locator's runs.
 
 The writer's thread says after each commit that something is due; the work itself is done by tasks of the event loop that hand the
 writer small pieces, so that nobody waits long behind it.
@@ -7,84 +7,129 @@ writer small pieces, so that nobody waits long behind it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from isthmus.core.failure import Failure
+from isthmus.journals.sqlite import merging
 from isthmus.journals.sqlite.checkpointer import Checkpointer, copy
-from isthmus.journals.sqlite.locator import ENOUGH, SLICE, Entry, Fresh
+from isthmus.journals.sqlite.merging import Merge
+from isthmus.journals.sqlite.readers import Readers
 from isthmus.journals.sqlite.session import Session
 from isthmus.journals.sqlite.writer import Writer
 
+ENOUGH = 60_000
+"""Fresh entries from which on they are written as a run."""
+
+_Work = Callable[[], Coroutine[None, None, None]]
+_Size = tuple[int, int]
+"""Family and size of runs."""
+
 
 class Tidier:
-    def __init__(self, path: Path, writer: Writer, fresh: Fresh, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, path: Path, session: Session, writer: Writer, readers: Readers, loop: asyncio.AbstractEventLoop) -> None:
+        self._session = session
         self._writer = writer
-        self._fresh = fresh
+        self._readers = readers
         self._loop = loop
-        self._running: dict[Literal["merge", "checkpoint"], asyncio.Task[None]] = {}
-        self._merging = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._merging: set[_Size] = set()
+        self._writing = False
         self._ends = False
-        self._checkpointer = Checkpointer(path, partial(self._soon, "checkpoint"))
+        self._checkpointer = Checkpointer(path, partial(self._soon, self._copy_rest))
+
+    def start(self) -> None:
+        """On the event loop, once the writer works: what the last process left half done."""
+        self._run(self._take_up)
 
     def after_commit(self) -> None:
         """In the writer's thread."""
         self._checkpointer.after_commit()
-        if not self._merging and self._fresh.count > ENOUGH:
-            self._merging = True
-            self._soon("merge")
+        if not self._writing and self._session.fresh.ids.count + self._session.fresh.identifiers.count > ENOUGH:
+            self._writing = True
+            self._soon(self._write_fresh)
 
     async def end(self) -> None:
         """What is under way is left as it is; it goes on after the next opening."""
         self._ends = True
-        for task in self._running.values():
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def close(self) -> None:
         """Blocks until the checkpointer's thread has ended."""
         self._checkpointer.close()
 
-    def _soon(self, what: Literal["merge", "checkpoint"]) -> None:
+    def _soon(self, work: _Work) -> None:
         with suppress(RuntimeError):  # the loop is closed: the process ends, and nothing has to be tidied
-            self._loop.call_soon_threadsafe(self._start, what)
+            self._loop.call_soon_threadsafe(self._run, work)
 
-    def _start(self, what: Literal["merge", "checkpoint"]) -> None:
-        if not self._ends:
-            work: Coroutine[None, None, None] = self._merge() if what == "merge" else self._copy_rest()
-            self._running[what] = self._loop.create_task(work)
+    def _run(self, work: _Work) -> None:
+        if self._ends:
+            return
+        task = self._loop.create_task(self._quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _quietly(self, work: _Work) -> None:
+        """The journal is being closed, or the disk is full: commits say so, and the next one asks for the work again."""
+        with suppress(Failure):
+            await work()
 
     async def _copy_rest(self) -> None:
         try:
-            with suppress(Failure):  # the journal is being closed
-                await self._writer.do(lambda session: copy(session.connection), alone=True)
+            await self._writer.do(lambda session: copy(session.connection), alone=True)
         finally:
             self._checkpointer.finished()
 
-    async def _merge(self) -> None:
-        """Sort the fresh entries into the locator. Cut short anywhere, it begins anew: entries stay in their runs until all are in."""
+    # ---- the locator
+
+    async def _write_fresh(self) -> None:
         try:
-            with suppress(Failure):  # the disk is full, or the like: commits say so, and the next one asks for a merge again
-                last, entries = await self._writer.do(_to_merge, alone=True)
-                for start in range(0, len(entries), SLICE):
-                    await self._writer.do(partial(_merge_slice, entries=entries[start : start + SLICE]))
-                await self._writer.do(lambda session: session.run("drop_runs", last))
-                await self._writer.do(partial(_merged, last=last), alone=True)
+            await self._writer.do(merging.write_fresh)
         finally:
-            self._merging = False
+            self._writing = False
+        await self._merge_what_is_enough()
 
+    async def _merge_what_is_enough(self) -> None:
+        for size in await self._readers.do(merging.enough):
+            if size not in self._merging:
+                self._run(partial(self._merge, size))
 
-def _to_merge(session: Session) -> tuple[int, list[Entry]]:
-    row = session.row("last_run")
-    return (row[0] if row else 0), session.fresh.sorted()
+    async def _merge(self, size: _Size, merge: Merge | None = None) -> None:
+        """All merges of runs of one size, one after the other; ``merge`` has begun already."""
+        self._merging.add(size)
+        try:
+            while merge := merge or await self._writer.do(partial(merging.begin, family=size[0], bits=size[1])):
+                await self._go_on(merge)
+                merge = None
+        finally:
+            self._merging.discard(size)
 
+    async def _go_on(self, merge: Merge) -> None:
+        while not merge.finished:
+            step = await self._readers.do(partial(merging.next_step, merge=merge))
+            await self._writer.do(partial(merging.take, merge=merge, step=step))
+            merging.taken(merge, step)
+        await self._writer.do(partial(merging.finish, merge=merge))
+        await self._merge_what_is_enough()
+        for number, bits in await self._readers.do(merging.gone):
+            if number in merge.sources:
+                await self._drop(number, bits)
 
-def _merge_slice(session: Session, entries: list[Entry]) -> None:
-    session.many("merge", entries)
+    async def _drop(self, number: int, bits: int) -> None:
+        for page in range(0, 1 << bits, merging.DROPPED):
+            await self._writer.do(partial(merging.drop, number=number, bits=bits, page=page))
 
-
-def _merged(session: Session, last: int) -> None:
-    session.fresh.merged([run for (run,) in session.rows("runs_after", last)])
+    async def _take_up(self) -> None:
+        for merge in await self._readers.do(merging.under_way):
+            self._run(partial(self._merge, (merge.family, merge.source_bits), merge))
+        for number, bits in await self._readers.do(merging.gone):
+            await self._drop(number, bits)
+        await self._merge_what_is_enough()
+        sieve = self._session.sieve
+        for run in sieve.unknown() if sieve is not None else ():
+            run.prints = await self._readers.do(partial(merging.read_prints, run=run))

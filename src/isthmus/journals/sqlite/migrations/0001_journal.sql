@@ -4,7 +4,7 @@
 --             events and links deliveries, the pruner replaces a body by its head
 --   hot       untranslated, due: hold only what is not finished; a row comes, waits and goes
 --   counters  tally, subscription.waiting: kept in the transaction of what they count
---   index     run, locator: from ids and identifiers to seq (locator.py says why not an index on each table)
+--   index     fresh, run, page, common: from ids and identifiers to seq (locator.py says why not an index on each table)
 --
 -- One sequence numbers everything, so seq is the order in which things were kept. States are told by place: a message is received
 -- while it is in untranslated, else what verdict says, else translated; a delivery is what due says, else what ended says, else
@@ -170,12 +170,31 @@ CREATE TABLE subscription (
 
 -- ---- index ------------------------------------------------------------------------------------------------------------------
 
-CREATE TABLE run (
-    number INTEGER PRIMARY KEY,          -- from the sequence, so that no number comes twice
-    entries BLOB NOT NULL                -- pairs of key and seq, 8 bytes each, not yet in locator
+-- Entries are key (8 bytes) and seq (8).
+
+-- What is in no run yet, one row a commit.
+CREATE TABLE fresh (
+    number INTEGER PRIMARY KEY,
+    ids BLOB NOT NULL,
+    identifiers BLOB NOT NULL
 );
-CREATE TABLE locator (
-    key INTEGER NOT NULL,
+
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY,
+    family INTEGER NOT NULL,             -- 0 ids, 1 identifiers
+    bits INTEGER NOT NULL,               -- it has up to 2^bits pages
+    state TEXT NOT NULL,                 -- growing, whole, gone (its pages are being dropped); looked into while it is whole
+    heir INTEGER,                        -- the run into which it is being merged
+    done INTEGER NOT NULL DEFAULT 0      -- while it grows: pages of its sources that are merged
+);
+CREATE TABLE page (
+    place INTEGER PRIMARY KEY,           -- number of the run << 32 | first bits of the keys
+    entries BLOB NOT NULL
+);
+
+-- Identifiers that very many messages share.
+CREATE TABLE common (
+    key BLOB NOT NULL,
     seq INTEGER NOT NULL,
     PRIMARY KEY (key, seq)
 ) WITHOUT ROWID;

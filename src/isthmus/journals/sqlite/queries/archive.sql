@@ -43,35 +43,18 @@ WHERE m.kind = :kind AND m.seq < :before
 ORDER BY m.seq DESC
 LIMIT :limit
 
--- name: find_by_identifier
+-- name: find_these
+-- Among candidates.
 SELECT
     m.seq, m.id, s.interface, m.source, m.received_at, m.size,
     CASE WHEN u.seq IS NOT NULL THEN 'received' ELSE coalesce(v.state, 'translated') END AS standing,
     coalesce(v.reason, CASE WHEN u.seq IS NOT NULL THEN m.reason ELSE '' END), m.head
-FROM locator i
-CROSS JOIN message m ON m.seq = i.seq
-JOIN shelf s ON s.number = m.shelf
-LEFT JOIN untranslated u ON u.shelf = m.shelf AND u.seq = m.seq
-LEFT JOIN verdict v ON v.seq = m.seq
-WHERE i.key = :identifier AND i.seq < :before
-    AND (:interface IS NULL OR s.interface = :interface) AND (:kind IS NULL OR m.kind = :kind) AND (:state IS NULL OR standing = :state)
-    AND (:since IS NULL OR m.received_at >= :since) AND (:until IS NULL OR m.received_at < :until)
-ORDER BY i.seq DESC
-LIMIT :limit
-
--- name: find_fresh_identifier
--- Among what is not in the locator yet.
-SELECT
-    m.seq, m.id, s.interface, m.source, m.received_at, m.size,
-    CASE WHEN u.seq IS NOT NULL THEN 'received' ELSE coalesce(v.state, 'translated') END AS standing,
-    coalesce(v.reason, CASE WHEN u.seq IS NOT NULL THEN m.reason ELSE '' END), m.head
-FROM json_each(:fresh) i
+FROM json_each(:seqs) i
 CROSS JOIN message m ON m.seq = i.value
 JOIN shelf s ON s.number = m.shelf
 LEFT JOIN untranslated u ON u.shelf = m.shelf AND u.seq = m.seq
 LEFT JOIN verdict v ON v.seq = m.seq
-WHERE i.value < :before
-    AND (:interface IS NULL OR s.interface = :interface) AND (:kind IS NULL OR m.kind = :kind) AND (:state IS NULL OR standing = :state)
+WHERE (:interface IS NULL OR s.interface = :interface) AND (:kind IS NULL OR m.kind = :kind) AND (:state IS NULL OR standing = :state)
     AND (:since IS NULL OR m.received_at >= :since) AND (:until IS NULL OR m.received_at < :until)
 ORDER BY m.seq DESC
 LIMIT :limit

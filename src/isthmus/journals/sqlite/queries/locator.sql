@@ -1,23 +1,71 @@
 -- name: locate
-SELECT l.seq FROM json_each(?) j JOIN locator l ON l.key = j.value
+-- The pages of all runs in which these keys can be, with the number of the key in the list.
+SELECT j.key, p.entries
+FROM run r
+CROSS JOIN json_each(?) j
+CROSS JOIN page p ON p.place = (r.number << 32) | (j.value >> (32 - r.bits))
+WHERE r.family = ? AND r.state = 'whole'
 
--- name: locate_between
-SELECT seq FROM locator WHERE key BETWEEN ? AND ? LIMIT 1000
+-- name: pages
+SELECT j.key, p.entries FROM json_each(?) j CROSS JOIN page p ON p.place = j.value
 
--- name: runs
-SELECT entries FROM run ORDER BY number
+-- name: pages_between
+SELECT p.entries
+FROM run r
+CROSS JOIN page p ON p.place BETWEEN (r.number << 32) | (:first >> (32 - r.bits)) AND (r.number << 32) | (:last >> (32 - r.bits))
+WHERE r.family = :family AND r.state = 'whole'
 
--- name: runs_after
-SELECT entries FROM run WHERE number > ? ORDER BY number
+-- name: common
+SELECT seq FROM common WHERE key = ? AND seq < ? ORDER BY seq DESC
 
--- name: last_run
-SELECT coalesce(max(number), 0) FROM run
+-- name: fresh
+SELECT ids, identifiers FROM fresh ORDER BY number
+
+-- name: keep_fresh
+INSERT INTO fresh (number, ids, identifiers) VALUES (?, ?, ?)
+
+-- name: drop_fresh
+DELETE FROM fresh
+
+-- name: whole_runs
+SELECT number, bits FROM run WHERE family = ? AND state = 'whole' ORDER BY bits, number
+
+-- name: free_runs
+-- Those that are not being merged.
+SELECT family, bits, number FROM run WHERE state = 'whole' AND heir IS NULL ORDER BY family, bits, number
 
 -- name: keep_run
-INSERT INTO run (number, entries) VALUES (?, ?)
+INSERT INTO run (number, family, bits, state) SELECT coalesce(max(number), 0) + 1, ?, ?, ? FROM run RETURNING number
 
--- name: merge
-INSERT OR IGNORE INTO locator (key, seq) VALUES (?, ?)
+-- name: bequeath
+UPDATE run SET heir = ? WHERE number = ?
 
--- name: drop_runs
-DELETE FROM run WHERE number <= ?
+-- name: growing_runs
+SELECT h.number, h.family, h.bits, h.done, r.number FROM run h JOIN run r ON r.heir = h.number WHERE h.state = 'growing' ORDER BY h.number, r.number
+
+-- name: gone_runs
+SELECT number, bits FROM run WHERE state = 'gone'
+
+-- name: pages_of
+SELECT place, entries FROM page WHERE place BETWEEN ? AND ? ORDER BY place
+
+-- name: keep_page
+INSERT INTO page (place, entries) VALUES (?, ?)
+
+-- name: keep_common
+INSERT OR IGNORE INTO common (key, seq) VALUES (?, ?)
+
+-- name: grown
+UPDATE run SET done = ? WHERE number = ?
+
+-- name: whole
+UPDATE run SET state = 'whole' WHERE number = ?
+
+-- name: gone
+UPDATE run SET state = 'gone' WHERE heir = ?
+
+-- name: drop_pages
+DELETE FROM page WHERE place BETWEEN ? AND ?
+
+-- name: drop_run
+DELETE FROM run WHERE number = ?

@@ -60,5 +60,5 @@ SELECT owner FROM each WHERE owner IS NOT NULL
 -- name: next_due
 SELECT min(turn) FROM due WHERE endpoint = ? AND lane = ? AND turn IS NOT NULL
 
--- name: deliveries_at
-SELECT d.seq, d.message, d.subscription, d.endpoint FROM json_each(?) j JOIN delivery d ON d.seq = j.value ORDER BY d.seq DESC
+-- name: delivery_at
+SELECT seq, message, subscription FROM delivery WHERE seq = ? AND endpoint = ?
