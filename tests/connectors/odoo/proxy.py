@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Literal
 
 import aiohttp
@@ -17,6 +18,9 @@ class Proxy:
         self.target = target
         self.port = 0
         self.seen = 0
+        self.arrivals: list[float] = []
+        """When each call came, in seconds of this machine's monotonic clock."""
+        self.running = self.most_running = 0
         self.replace: dict[str, str] = {}
         """Headers to be sent in place of the client's."""
         self._plans: list[tuple[Wrong, bytes, list[int]]] = []
@@ -61,6 +65,15 @@ class Proxy:
             self._http = None
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
+        self.arrivals.append(time.monotonic())
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            return await self._answer(request)
+        finally:
+            self.running -= 1
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.seen += 1
         wrong = self._wrong(request.path.encode() + b" " + body)

@@ -9,6 +9,7 @@ import pytest
 from connectors.odoo.bench import Bench, words
 
 from isthmus.connectors.odoo import By, Line, Ref, Xml, ref
+from isthmus.core.delivery import Delivery
 from isthmus.core.outcome import Delivered, Reject, Retry, Unknown
 
 PARTNER = "res.partner"
@@ -47,6 +48,25 @@ async def test_what_people_changed_in_odoo_is_written_again_and_what_they_delete
     (back,) = await bench.deliver(delivery, client=client)
     assert (await bench.row(back, "id"))["id"] != record
     assert await bench.count(PARTNER, [["ref", "=", key]]) == 1
+
+
+async def test_many_that_are_unchanged_cost_one_call_and_many_that_changed_one_more_with_what_differs(bench: Bench) -> None:
+    def contacts(city: str) -> list[Delivery]:
+        values = [{"name": f"N{number}", "ref": bench.key(f"R{number}"), "city": city, "is_company": True} for number in range(50)]
+        return [words.upsert("res.partner", bench.key(f"p{number}"), one) for number, one in enumerate(values)]
+
+    client = bench.client()
+    await bench.deliver(*contacts("Ghent"), client=client)
+    domain = [["ref", "in", [bench.key(f"R{number}") for number in range(50)]]]
+    dates = [row["write_date"] for row in await bench.rows("res.partner", domain, "write_date")]
+    before = bench.proxy.seen
+    assert all(one.unchanged for one in await bench.deliver(*contacts("Ghent"), client=client))
+    assert bench.proxy.seen - before == 1
+    assert [row["write_date"] for row in await bench.rows("res.partner", domain, "write_date")] == dates
+    bench.proxy.plan("unavailable", bench.key("R1"))
+    assert not any(one.unchanged for one in await bench.deliver(*contacts("Bruges"), client=client))
+    assert (bench.proxy.seen - before, bench.proxy.hits) == (4, 0), "read, written, read; and the unchanged field was not written"
+    assert {row["city"] for row in await bench.rows("res.partner", domain, "city")} == {"Bruges"}
 
 
 async def test_values_of_every_kind_arrive_as_they_were_said(bench: Bench) -> None:

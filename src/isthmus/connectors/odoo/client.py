@@ -12,6 +12,7 @@ import aiohttp
 
 from isthmus.connectors.odoo.batches import Batches
 from isthmus.connectors.odoo.detect import choose
+from isthmus.connectors.odoo.documents import Documents
 from isthmus.connectors.odoo.faults import Fault
 from isthmus.connectors.odoo.invoices import Invoices
 from isthmus.connectors.odoo.lookups import Lookups
@@ -148,8 +149,9 @@ class _Desk:
         self.session = session
         self.references = References(session, schema, batches)
         self.records = Records(session, schema, self.references, batches)
-        self.invoices = Invoices(session, self.references, documents)
-        self.movements = Movements(session, schema, self.references, Warehouse(session, schema, settings.company), documents)
+        self.invoices = Documents(session, self.references, documents, batches, Invoices(session, documents))
+        warehouse = Warehouse(session, schema, settings.company)
+        self.movements = Documents(session, self.references, documents, batches, Movements(session, warehouse, documents))
         self.withdrawals = Withdrawals(session, schema, self.references)
         self.lookups = Lookups(session, schema, self.references)
 

@@ -1,23 +1,21 @@
-"""Movements: a stock picking made once, then confirmed, filled and validated; an earlier attempt is taken up where it stopped."""
+"""Movements: a stock picking that says what was moved, validated. What is validated is never changed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isthmus.connectors.odoo.batches import Batches
 from isthmus.connectors.odoo.columns import text
 from isthmus.connectors.odoo.compare import identity, rounded
+from isthmus.connectors.odoo.documents import Held, Verdicts
 from isthmus.connectors.odoo.faults import Fault
-from isthmus.connectors.odoo.linking import linked
-from isthmus.connectors.odoo.loading import Loadable, load
+from isthmus.connectors.odoo.loading import Loadable
 from isthmus.connectors.odoo.operations import Movement
-from isthmus.connectors.odoo.references import References
-from isthmus.connectors.odoo.schema import Schema
 from isthmus.connectors.odoo.session import Deadline, Session
 from isthmus.connectors.odoo.warehouse import Warehouse
-from isthmus.connectors.odoo.work import Work, fail_all, open_ones
+from isthmus.connectors.odoo.work import Work
 
 _MODEL = Movement.model
 _NO_WIZARD = {"skip_backorder": True, "skip_immediate": True, "skip_sms": True, "cancel_backorder": True}
@@ -31,62 +29,25 @@ _CANCELLED = Fault(
 _EDITED = Fault(
     "reject", "draft-differs", f"{_MODEL}: there is one with other contents under this key, not done; cancel it in Odoo and use a new key"
 )
-_GONE = Fault("retry", "no-effect", f"{_MODEL}/load: Odoo answered with an id, but there is no record")
 _NOT_DONE = Fault("retry", "no-effect", f"{_MODEL}/button_validate: Odoo said yes, but the movement is not done")
 
 
-class _State:
-    """A picking as Odoo holds it."""
-
-    def __init__(self, state: str, moves: Sequence[dict[str, Any]]) -> None:
-        self.state = state
-        self.moves = [move for move in moves if move["state"] != "cancel"]
-
-
 class Movements:
-    def __init__(self, session: Session, schema: Schema, references: References, warehouse: Warehouse, batches: Batches) -> None:
+    """Fulfils ``documents.Kind``."""
+
+    model = _MODEL
+    finished = "done"
+    verdicts = Verdicts(changed=_CHANGED, cancelled=_CANCELLED, edited=_EDITED, unfinished=_NOT_DONE)
+
+    def __init__(self, session: Session, warehouse: Warehouse, batches: Batches) -> None:
         self._session = session
-        self._schema = schema
-        self._references = references
         self._warehouse = warehouse
         self._batches = batches
 
-    async def settle(self, works: Sequence[Work[Movement]], deadline: Deadline) -> None:
-        """Give each an outcome; no two have the same key."""
-        ready = await linked(works, self._references, deadline, make=True)
-        await self._make(ready, deadline)
-        states = await self._read(ready, deadline, written=True)
-        if gone := [work for work in open_ones(ready) if work not in states]:
-            for work in gone:
-                self._references.forget(_MODEL, work.xml_id)
-            await self._make(gone, deadline)
-            states |= await self._read(gone, deadline, written=True)
-        waiting = [work for work in open_ones(ready) if self._judge(work, states.get(work), unchanged=True)]
-        await self._finish(waiting, states, deadline)
+    async def rows(self, works: Sequence[Work[Movement]], deadline: Deadline) -> list[Loadable[Work[Movement]]]:
+        return [await self._row(work, deadline) for work in works]
 
-    async def check(self, work: Work[Movement], deadline: Deadline) -> None:
-        """Settle it if it is there and done, or can never be; nothing is written."""
-        work.id = self._references.known(_MODEL, work.xml_id) or await self._references.find(_MODEL, work.xml_id, deadline)
-        if work.id and await linked([work], self._references, deadline, make=False):
-            states = await self._read([work], deadline)
-            if work in states:
-                self._judge(work, states[work], unchanged=False)
-
-    async def _make(self, works: Sequence[Work[Movement]], deadline: Deadline) -> None:
-        rows: list[Loadable[Work[Movement]]] = []
-        for work in works:
-            work.id = self._references.known(_MODEL, work.xml_id)
-            if not work.id:
-                rows.append(await self._rows(work, deadline))
-
-        def made(row: Loadable[Work[Movement]], id: int) -> None:
-            row.item.id = id
-            self._references.remember(_MODEL, row.item.xml_id, id)
-
-        failed = await load(self._session, self._batches, rows, deadline, once=True, done=made)
-        fail_all((row.item, fault) for row, fault in failed)
-
-    async def _rows(self, work: Work[Movement], deadline: Deadline) -> Loadable[Work[Movement]]:
+    async def _row(self, work: Work[Movement], deadline: Deadline) -> Loadable[Work[Movement]]:
         movement = work.operation
         route = await self._warehouse.route(movement.kind, deadline)
         source = str(work.links[movement.source]) if movement.source else str(route.source)
@@ -102,75 +63,61 @@ class Movements:
                 "location_id/.id": source,
                 "location_dest_id/.id": target,
             }
+            if await self._warehouse.moved_at_once(deadline):
+                cells |= {name: text(quantity) if index == 0 else "1" for index, name in enumerate(await self._warehouse.fill(deadline))}
             cells |= await self._warehouse.required(product, movement.origin, deadline)
             rows.append({**({} if rows else head), **{f"{lines}/{name}": cell for name, cell in cells.items()}})
         columns = tuple(rows[0])
         return Loadable(work, _MODEL, columns, [[row.get(column, "") for column in columns] for row in rows])
 
-    async def _read(self, works: Sequence[Work[Movement]], deadline: Deadline, *, written: bool = False) -> dict[Work[Movement], _State]:
-        found: dict[Work[Movement], _State] = {}
-        done = await self._warehouse.done_field(deadline)
+    async def read(self, ids: Sequence[int], deadline: Deadline) -> dict[int, Held]:
+        fill = await self._warehouse.fill(deadline)
+        heads = await self._session.read(_MODEL, "search_read", deadline, None, domain=[["id", "in", ids]], fields=["state"])
+        names = ["picking_id", "product_id", "product_uom_qty", *fill, "state"]
+        moves = await self._session.read("stock.move", "search_read", deadline, None, domain=[["picking_id", "in", ids]], fields=names)
+        by_picking: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for move in moves:
+            if move["state"] != "cancel":
+                by_picking[identity(move["picking_id"])].append({**move, "done": move[fill[0]], "picked": all(move[name] for name in fill)})
+        return {head["id"]: Held(head["state"], head, by_picking[head["id"]]) for head in heads}
 
-        async def read(batch: Sequence[Work[Movement]]) -> None:
-            ids = [work.id for work in batch]
-            heads = await self._session.read(_MODEL, "search_read", deadline, None, domain=[["id", "in", ids]], fields=["state"])
-            names = ["picking_id", "product_id", "product_uom_qty", done, "state"]
-            moves = await self._session.read("stock.move", "search_read", deadline, None, domain=[["picking_id", "in", ids]], fields=names)
-            by_picking: dict[int, list[dict[str, Any]]] = defaultdict(list)
-            for move in moves:
-                by_picking[identity(move["picking_id"])].append({**move, "done": move[done]})
-            by_id = {head["id"]: _State(head["state"], by_picking[head["id"]]) for head in heads}
-            found.update((work, by_id[work.id]) for work in batch if work.id in by_id)
+    def equal(self, work: Work[Movement], held: Held) -> bool:
+        counted = "done" if held.state == self.finished else "product_uom_qty"
+        actual: dict[int, float] = defaultdict(float)
+        for move in held.lines:
+            actual[identity(move["product_id"])] += move[counted]
+        wanted = _wanted(work)
+        return actual.keys() == wanted.keys() and all(rounded(actual[product], quantity) for product, quantity in wanted.items())
 
-        for work, fault in await self._batches.run([work for work in open_ones(works) if work.id], read):
-            work.fail(fault, written=written)
-        return found
-
-    def _judge(self, work: Work[Movement], state: _State | None, *, unchanged: bool) -> bool:
-        """Settle what is not to be finished; true for one that is."""
-        if state is None:
-            work.fail(_GONE)
-        elif state.state == "cancel":
-            work.fail(_CANCELLED)
-        elif not _equal(work, state, "done" if state.state == "done" else "product_uom_qty"):
-            work.fail(_CHANGED if state.state == "done" else _EDITED)
-        elif state.state == "done":
-            work.deliver("done", unchanged=unchanged)
-        else:
-            return True
-        return False
-
-    async def _finish(self, works: Sequence[Work[Movement]], states: dict[Work[Movement], _State], deadline: Deadline) -> None:
-        """Confirm, reserve, fill and validate; what Odoo refuses on the way is looked at once more before it is believed."""
+    async def finish(
+        self, works: Sequence[Work[Movement]], held: Mapping[Work[Movement], Held], deadline: Deadline
+    ) -> dict[Work[Movement], Fault]:
+        """Say what has been moved, where that was not said when it was made, and validate. Before Odoo 17 it is confirmed and
+        reserved first; from then on that follows from the quantity moved.
+        """
         failed: dict[Work[Movement], Fault] = {}
         waiting = list(works)
-        for method, wanted in (("action_confirm", {"draft"}), ("action_assign", {"draft", "confirmed", "waiting"})):
+        if not await self._warehouse.moved_at_once(deadline):
+            for method, states in (("action_confirm", {"draft"}), ("action_assign", {"draft", "confirmed", "waiting"})):
 
-            async def act(batch: Sequence[Work[Movement]], method: str = method) -> None:
-                await self._session.write(_MODEL, method, deadline, [work.id for work in batch])
+                async def act(batch: Sequence[Work[Movement]], method: str = method) -> None:
+                    await self._session.write(_MODEL, method, deadline, [work.id for work in batch])
 
-            failed |= dict(await self._batches.run([work for work in waiting if states[work].state in wanted], act))
-            waiting = [work for work in waiting if work not in failed]
-        failed |= dict(await self._batches.run(waiting, lambda batch: self._validate(batch, states, deadline)))
-        after = await self._read(works, deadline, written=True)
-        for work in open_ones(works):
-            state = after.get(work)
-            if state is not None and state.state not in ("done", "cancel"):
-                work.fail(failed.get(work, _NOT_DONE))
-            else:
-                self._judge(work, state, unchanged=False)
+                failed |= dict(await self._batches.run([work for work in waiting if held[work].state in states], act))
+                waiting = [work for work in waiting if work not in failed]
+        return failed | dict(await self._batches.run(waiting, lambda batch: self._validate(batch, held, deadline)))
 
-    async def _validate(self, batch: Sequence[Work[Movement]], states: dict[Work[Movement], _State], deadline: Deadline) -> None:
-        fields = await self._warehouse.fill_fields(deadline)
-        ids = [work.id for work in batch]
+    async def _validate(self, batch: Sequence[Work[Movement]], held: Mapping[Work[Movement], Held], deadline: Deadline) -> None:
+        fill = await self._warehouse.fill(deadline)
         rows = [
-            [str(move["id"]), text(move["product_uom_qty"]), *("1" for _ in fields[1:])]
+            [str(move["id"]), text(move["product_uom_qty"]), *("1" for _ in fill[1:])]
             for work in batch
-            for move in states[work].moves
-            if move["state"] != "done"
+            for move in held[work].lines
+            if move["state"] != "done" and not (move["picked"] and move["done"] == move["product_uom_qty"])
         ]
         if rows:
-            await self._session.load("stock.move", (".id", *fields), rows, deadline, once=False)
+            await self._session.load("stock.move", (".id", *fill), rows, deadline, once=False)
+        ids = [work.id for work in batch]
         context = {**_NO_WIZARD, "picking_ids_not_to_backorder": ids}
         await self._session.write(_MODEL, "button_validate", deadline, ids, context)
 
@@ -181,11 +128,3 @@ def _wanted(work: Work[Movement]) -> dict[int, float]:
     for move in work.operation.moves:
         total[work.links[move.product]] += move.quantity
     return total
-
-
-def _equal(work: Work[Movement], state: _State, field: str) -> bool:
-    actual: dict[int, float] = defaultdict(float)
-    for move in state.moves:
-        actual[identity(move["product_id"])] += move[field]
-    wanted = _wanted(work)
-    return actual.keys() == wanted.keys() and all(rounded(actual[product], quantity) for product, quantity in wanted.items())

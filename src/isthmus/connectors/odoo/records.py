@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 import msgspec
@@ -36,8 +37,10 @@ class _Item:
         self.values = values
         self.fields = fields
 
-    def row(self) -> Loadable[_Item]:
-        columns, rows = matrix(self.work.xml_id, self.values, self.fields, self.work.links)
+    def row(self, names: AbstractSet[str] | None = None) -> Loadable[_Item]:
+        """For ``load``: all values, or those of these names."""
+        values = self.values if names is None else {name: value for name, value in self.values.items() if name in names}
+        columns, rows = matrix(self.work.xml_id, values, self.fields, self.work.links)
         return Loadable(self, self.work.operation.model, columns, rows)
 
     @property
@@ -143,7 +146,7 @@ class Records:
                 changed[item] = actual, differing
             else:
                 self._settle(item, actual, unchanged=not item.loaded)
-        await self._update([item for item, (_, differing) in changed.items() if not _empty_sets(item) >= differing], deadline)
+        await self._update({item: differing - _empty_sets(item) for item, (_, differing) in changed.items()}, deadline)
         for item, (_, differing) in changed.items():
             await self._clear(item, _empty_sets(item) & differing, deadline)
         after = await self._read(model, changed, deadline, written=True)
@@ -163,8 +166,10 @@ class Records:
         self._confirmed[work.operation.model, work.xml_id] = item.seen_as(actual)
         work.deliver("written", unchanged=unchanged)
 
-    async def _update(self, items: Sequence[_Item], deadline: Deadline) -> None:
-        rows = [item.row() for item in items]
+    async def _update(self, differing: Mapping[_Item, frozenset[str]], deadline: Deadline) -> None:
+        """Write what differs in any of them: fewer fields are less work for Odoo, and the same fields in all are one call."""
+        names = frozenset().union(*differing.values())
+        rows = [item.row(names) for item, its in differing.items() if its]
         failed = await load(self._session, self._batches, rows, deadline, once=False, done=self._loaded_again)
         fail_all((row.item.work, fault) for row, fault in failed)
 

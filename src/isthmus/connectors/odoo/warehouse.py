@@ -61,14 +61,13 @@ class Warehouse:
         """The field with a picking's moves: ``move_ids``, in Odoo 14 and 15 ``move_lines``."""
         return "move_ids" if "move_ids" in await self._schema.fields(model, deadline) else "move_lines"
 
-    async def done_field(self, deadline: Deadline) -> str:
-        """The field with what was really moved: ``quantity``, before Odoo 17 ``quantity_done``."""
-        return "quantity_done" if "quantity_done" in await self._schema.fields("stock.move", deadline) else "quantity"
+    async def moved_at_once(self, deadline: Deadline) -> bool:
+        """May a draft say what was moved, and be validated as it is? From Odoo 17: before, it is confirmed and reserved first."""
+        return "quantity_done" not in await self._schema.fields("stock.move", deadline)
 
-    async def fill_fields(self, deadline: Deadline) -> tuple[str, ...]:
-        """What to write to say that a move has happened; from Odoo 17 it is also ``picked``."""
-        done = await self.done_field(deadline)
-        return (done, "picked") if done == "quantity" else (done,)
+    async def fill(self, deadline: Deadline) -> tuple[str, ...]:
+        """The fields that say that a move has happened, the quantity first: ``quantity`` and ``picked``, before Odoo 17 ``quantity_done``."""
+        return ("quantity", "picked") if await self.moved_at_once(deadline) else ("quantity_done",)
 
     async def required(self, product: int, label: str, deadline: Deadline) -> dict[str, str]:
         """What older versions want to be told of a move: a label (before 19) and the product's unit (before 17)."""

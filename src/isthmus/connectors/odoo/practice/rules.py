@@ -33,6 +33,16 @@ def created(records: Records, model: str, record: int, values: Mapping[str, Any]
         records.store.put(model, record, {**row, "name": f"WH/{record:05d}"})
     if model == "account.move.line":
         total(records, row["move_id"])
+    if model == "stock.move":
+        moved(records, record)
+
+
+def moved(records: Records, move: int) -> None:
+    """A draft that says what was moved needs neither confirming nor reserving (from Odoo 17)."""
+    row = records.row("stock.move", move)
+    if row["state"] == "draft" and row.get("quantity"):
+        for model, record in (("stock.move", move), ("stock.picking", row["picking_id"])):
+            records.store.put(model, record, {**records.row(model, record), "state": "assigned"})
 
 
 def total(records: Records, invoice: int) -> None:
