@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import pytest
 from engine.house import Bedside, House, TinyContract, say, saying
 
-from isthmus.core import Bug, Header, Interface, Transient, Violation
+from isthmus.core import Bug, Header, Interface, Message, Transient, Violation
 from isthmus.engine.telemetry import (
     AnswerFailed,
     EngineFailed,
@@ -183,8 +184,8 @@ class Stuck(MemoryJournal):
 
     stuck = True
 
-    async def untranslated(self, limit: int) -> Sequence[object]:  # type: ignore[override]
-        return [] if self.stuck else await super().untranslated(min(limit, 100))
+    async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:
+        return [] if self.stuck else await super().untranslated(min(limit, 100), interfaces)
 
 
 async def test_a_full_backlog_first_slows_then_refuses_and_both_end() -> None:

@@ -47,6 +47,15 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Exclusive(Protocol):
+    """A source that only one node at a time may read, where several share a journal: a folder, not a socket. May be started again
+    after ``stop``.
+    """
+
+    exclusive: bool
+
+
+@runtime_checkable
 class Examines(Protocol):
     """A source that asks what is wrong with a message before it hands it over; the engine tells it, before its start, whom to ask."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from isthmus.engine.clock import Clock
@@ -16,18 +16,30 @@ BATCH = 2_000
 
 
 class Pruner:
-    def __init__(self, journal: Upkeep, keep: Mapping[str, float], *, clock: Clock, notify: Notify) -> None:
-        """``keep``: seconds for which an interface's bodies are kept. What no interface took is kept as long as the longest."""
+    def __init__(
+        self,
+        journal: Upkeep,
+        keep: Mapping[str, float],
+        *,
+        clock: Clock,
+        notify: Notify,
+        mine: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """``keep``: seconds for which an interface's bodies are kept. What no interface took is kept as long as the longest.
+        ``mine``: whether this node is the one that prunes.
+        """
         self._journal = journal
         self._keep = {**keep, "": max(keep.values(), default=0.0)}
         self._clock = clock
         self._notify = notify
+        self._mine = mine
 
     async def run(self) -> None:
         await self._clock.sleep(FIRST)
         while True:
             for interface, keep in self._keep.items():
-                await self._prune(interface, keep)
+                if self._mine():
+                    await self._prune(interface, keep)
             await self._clock.sleep(EVERY)
 
     async def _prune(self, interface: str, keep: float) -> None:

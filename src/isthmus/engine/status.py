@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from isthmus.engine.breaker import BreakerState
+from isthmus.engine.subscriber import SubscriptionState
 
 
 class SubscriptionStatus(Struct, frozen=True, kw_only=True):
-    state: Literal["running", "waiting", "stopped"]
-    """waiting: a question cannot be answered for the moment · stopped: a bug; a person resumes it."""
+    state: SubscriptionState
     cursor: int
 
 
@@ -22,6 +21,16 @@ class EndpointStatus(Struct, frozen=True, kw_only=True):
     """Claimed and not settled yet."""
     in_the_air: int
     """Being sent."""
+
+
+class NodesStatus(Struct, frozen=True, kw_only=True):
+    """Of a journal that nodes share."""
+
+    node: str
+    holds: bool
+    """Whether this node's lease runs."""
+    living: Sequence[str]
+    """All whose leases ran at the last beat."""
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -35,3 +44,5 @@ class Status(Struct, frozen=True, kw_only=True):
     """Sources that are slowed, and why: ``backlog``, ``journal``."""
     subscriptions: Mapping[str, SubscriptionStatus]
     endpoints: Mapping[str, EndpointStatus]
+    nodes: NodesStatus | None = None
+    """None where one process has the journal to itself."""

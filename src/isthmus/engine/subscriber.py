@@ -6,6 +6,9 @@ Transient   the events before it are committed; this subscription waits by back-
 Rejected    the event becomes a dead letter (``unplannable``) that holds its own ordering key; the events behind go on. When
             ten in a row are rejected for one reason, it is not about the events any more: the subscription stops
 Bug         the events before it are committed; the subscription stops at the event until it is resumed; nothing is skipped
+
+Where nodes share the journal, each subscription is worked by one of them at a time. If two do for a moment, the cursor is its own
+fence: whoever commits second finds it moved, keeps nothing, and reads on from where it stands.
 """
 
 from __future__ import annotations
@@ -31,6 +34,9 @@ SLICE = 0.002
 """Seconds of pure work after which other loops get their turn."""
 REJECTED_IN_A_ROW = 10
 
+SubscriptionState = Literal["running", "waiting", "stopped", "elsewhere"]
+"""waiting: a question cannot be answered for the moment · stopped: a bug; a person resumes it · elsewhere: another node works it."""
+
 Plan = Callable[[Sequence[Envelope]], Awaitable[Sequence[Planned | Failure]]]
 """Events → for each what it became, or why not; raises nothing but ``Transient`` of the journal."""
 
@@ -51,7 +57,9 @@ class Subscriber:
         rng: random.Random,
         notify: Notify,
         planned: Callable[[], None],
+        mine: Callable[[], bool] = lambda: True,
     ) -> None:
+        """``mine``: whether it falls to this node now."""
         self.name = name
         self._plan = plan
         self._journal = journal
@@ -61,9 +69,12 @@ class Subscriber:
         self._rng = rng
         self._notify = notify
         self._planned = planned
+        self._mine = mine
+        self._astray = False
+        """Another node may have moved the cursor."""
         self.wake = Wake(clock)
         self.cursor = 0
-        self.state: Literal["running", "waiting", "stopped"] = "running"
+        self.state: SubscriptionState = "running"
         self._delays = 0
         self._rejections: list[str] = []
 
@@ -79,6 +90,12 @@ class Subscriber:
 
     async def run(self) -> None:
         while True:
+            if not self._mine():
+                self.state, self._astray = "elsewhere", True
+                await self.wake.wait(POLL)
+                continue
+            if self._astray:
+                await self._find_cursor()
             envelopes = await self._journal.upcoming(self.name, BATCH)
             if not envelopes:
                 await self.wake.wait(POLL)
@@ -89,6 +106,18 @@ class Subscriber:
                 await self._delay(failure)
             else:
                 self._delays = 0
+
+    async def _find_cursor(self) -> None:
+        for position in await self._journal.positions():
+            if position.subscription == self.name:
+                self.stands(position)
+        self._astray = False
+
+    async def _moved(self) -> bool:
+        """Whether another node has passed the event that this one cannot plan: its code may be newer."""
+        before = self.cursor
+        await self._find_cursor()
+        return self.cursor != before
 
     async def _work(self, envelopes: Sequence[Envelope]) -> Failure | None:
         """Plan and commit a batch; the failure at which it ended early, if any."""
@@ -109,7 +138,7 @@ class Subscriber:
                 await asyncio.sleep(0)
                 begun = self._clock.monotonic()
         await self._commit(envelopes, results)
-        if failure is not None and not isinstance(failure, Transient):
+        if failure is not None and not isinstance(failure, Transient) and not await self._moved():
             await self._stop(envelopes[len(results)], failure)
         return failure
 
@@ -133,7 +162,8 @@ class Subscriber:
         if not results:
             return
         cursor = envelopes[len(results) - 1].seq
-        if not await self._journal.planned(self.name, cursor, results, self._clock.now()):
+        if not await self._journal.planned(self.name, cursor, results, self._clock.now(), after=self.cursor):
+            self._astray = True
             return
         self.cursor = cursor
         deliveries = sum(len(one.deliveries) for one in results)

@@ -256,6 +256,30 @@ class ClaimsReleased(Notice, frozen=True, kw_only=True):
     claims: int
 
 
+class NodesChanged(Notice, frozen=True, kw_only=True):
+    """A node joined, left or was buried."""
+
+    text = "{node} sees {nodes} nodes"
+    node: str
+    nodes: int
+
+
+class LeaseLapsed(Notice, frozen=True, kw_only=True):
+    """Nothing is claimed or sent by this node until its lease is held again."""
+
+    level = "warning"
+    text = "the lease of {node} has lapsed, for the journal did not answer: nothing is claimed or sent until it does"
+    node: str
+
+
+class NodeBuried(Notice, frozen=True, kw_only=True):
+    """Its work was taken over while it was paused or cut off."""
+
+    level = "warning"
+    text = "{node} was paused or cut off for longer than its lease and was taken over; it joins again under a new incarnation"
+    node: str
+
+
 class BodiesPruned(Notice, frozen=True, kw_only=True):
     text = "interface {interface}: bodies of {messages} messages, {events} events and {deliveries} deliveries pruned, {bytes_freed} bytes"
     labels = ("interface",)

@@ -1,5 +1,8 @@
 """Translator: what was received becomes events; one commit for a batch, and other loops get their turn between slices.
 
+Where nodes share the journal, each interface is translated by one of them at a time. If two do for a moment, the journal takes each
+message from the first, and both read the oldest first, so no message gets before an older one.
+
 A message that its translator cannot take is set aside with a state and a reason, and the others go on:
 
 invalid   the translator found the sender's fault (``Invalid``); identifiers are kept, so the message can be found
@@ -45,12 +48,15 @@ class Translator:
         clock: Clock,
         notify: Notify,
         translated: Callable[[Mapping[str, int], AbstractSet[str]], None],
+        share: Callable[[], AbstractSet[str] | None] = lambda: None,
     ) -> None:
+        """``share``: the interfaces that this node is to translate now; None: all, also those that the site does not declare any more."""
         self._interfaces = {one.name: one for one in site.interfaces}
         self._journal = journal
         self._clock = clock
         self._notify = notify
         self._translated = translated
+        self._share = share
         self.wake = Wake(clock)
 
     @property
@@ -60,7 +66,8 @@ class Translator:
 
     async def run(self) -> None:
         while True:
-            messages = await self._journal.untranslated(BATCH)
+            share = self._share()
+            messages = () if share is not None and not share else await self._journal.untranslated(BATCH, share)
             if not messages:
                 await self.wake.wait(POLL)
                 continue
