@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.product.messages import choose, fill, templates  # noqa: E402 - the path comes first
+
 from isthmus.app.site_loader import load_site  # noqa: E402
 from isthmus.core.plan import translate  # noqa: E402
 from isthmus.engine.answers import Answers  # noqa: E402

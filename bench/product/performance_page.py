@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.product.report import NAMES, median, ordered, verdict
-from bench.product.results import Conditions, Results, Run, System
+from bench.product.results import Conditions, Results, Run, Soak, System
 
 TARGETS = (
     ("delivered/s at 32 connections, SQLite", "≥ 5,000"),
@@ -21,14 +21,16 @@ TARGETS = (
 QUOTED = (("1", "39"), ("8", "70"), ("32", "56"), ("four threads, order given up", "148"))
 
 
-def page(results: Results, name: str) -> str:
-    return "\n".join(_lines(results, name)) + "\n"
+def page(results: Results, name: str, soaks: Sequence[tuple[str, Soak]]) -> str:
+    """``soaks``: each with the name of its file."""
+    return "\n".join(_lines(results, name, soaks)) + "\n"
 
 
-def _lines(results: Results, name: str) -> Iterator[str]:
+def _lines(results: Results, name: str, soaks: Sequence[tuple[str, Soak]]) -> Iterator[str]:
     yield from _head(name)
     yield from _targets(results)
     yield from _costs(results)
+    yield from _soaks(soaks)
     yield from _others(results)
     yield from _conditions(results.conditions)
 
@@ -97,6 +99,33 @@ def _costs(results: Results) -> Iterator[str]:
     yield "Commits, WAL and syncs are per message: PostgreSQL's by its own counters; SQLite's syncs by `strace`, in a run of its own (a sync of SQLite is a commit or a"
     yield "checkpoint)."
     yield ""
+
+
+def _soaks(soaks: Sequence[tuple[str, Soak]]) -> Iterator[str]:
+    if not soaks:
+        return
+    yield "## A long load"
+    head = ("", "connections", "messages", "minutes", "MB at a fifth", "MB at the end", "MB for each 100,000 more", "accounting", "results")
+    yield from _table(head, (_soaked(name, one) for name, one in soaks))
+    yield ""
+    yield "The memory of the engine's process, sampled each second; the slope is that of the line of least squares after the first fifth of the messages."
+    yield ""
+
+
+def _soaked(name: str, one: Soak) -> tuple[str, ...]:
+    most = one.samples[-1][1]
+    fifth = next(mb for _, messages, mb in one.samples if messages >= most / 5)
+    return (
+        NAMES[one.system],
+        f"{one.connections}",
+        f"{one.account.acked:,}",
+        f"{one.seconds / 60:.1f}",
+        f"{fifth:.0f}",
+        f"{one.samples[-1][2]:.0f}",
+        f"{one.slope:+.2f}",
+        f"{one.account.lost} lost, {one.account.doubled} doubled, {one.account.out_of_order} out of order",
+        f"[{name}](../../bench/results/{name})",
+    )
 
 
 def _others(results: Results) -> Iterator[str]:

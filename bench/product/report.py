@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
-from bench.product.results import Results, Round, Run
+from bench.product.results import Results, Round, Run, Soak
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "explanation" / "performance.md"
+RESULTS = PAGE.parent.parent.parent / "bench" / "results"
 NAMES = {
     "sqlite": "Isthmus, SQLite",
     "postgres": "Isthmus, PostgreSQL",
@@ -82,11 +83,21 @@ def page(results: Results, name: str) -> str:
     """docs/explanation/performance.md."""
     from bench.product import performance_page
 
-    return performance_page.page(results, name)
+    return performance_page.page(results, name, soaks())
 
 
 def load(path: Path) -> Results:
     return msgspec.json.decode(path.read_bytes(), type=Results)
+
+
+def load_soak(path: Path) -> Soak:
+    return msgspec.json.decode(path.read_bytes(), type=Soak)
+
+
+def soaks() -> list[tuple[str, Soak]]:
+    """The newest of each system, by name."""
+    found = {one.system: (path.name, one) for path in sorted(RESULTS.glob("soak-*.json")) for one in (load_soak(path),)}
+    return list(found.values())
 
 
 def spread(rounds: Sequence[Round], what: str) -> tuple[float, float]:

@@ -95,3 +95,17 @@ class Results(Struct, frozen=True, kw_only=True):
     conditions: Conditions
     runs: tuple[Run, ...]
     syncs: tuple[Syncs, ...] = ()
+
+
+class Soak(Struct, frozen=True, kw_only=True):
+    """A long load, with the memory of the engine's process as it went."""
+
+    conditions: Conditions
+    system: System
+    connections: int
+    seconds: float
+    slope: float
+    """MB for each 100,000 messages, after the first fifth."""
+    samples: tuple[tuple[float, int, float], ...]
+    """Seconds, messages delivered by then, MB."""
+    account: Account

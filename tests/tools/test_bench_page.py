@@ -17,6 +17,7 @@ from bench.product.accounting import account  # noqa: E402
 from bench.product.generator import verdict  # noqa: E402
 from bench.product.loads import Ledger, read, write  # noqa: E402
 from bench.product.messages import MARK, control_id, fill, templates  # noqa: E402
+from bench.product.soak import slope  # noqa: E402
 
 
 def test_the_page_is_what_the_committed_results_generate() -> None:
@@ -29,8 +30,15 @@ def test_the_page_is_what_the_committed_results_generate() -> None:
 
 def test_committed_results_account_for_every_message() -> None:
     for path in (ROOT / "bench" / "results").glob("*.json"):
-        for run in report.load(path).runs:
-            assert run.account is None or run.account.holds, path.name
+        soaked = path.name.startswith("soak")
+        accounts = [report.load_soak(path).account] if soaked else [run.account for run in report.load(path).runs]
+        assert all(one is None or one.holds for one in accounts), path.name
+
+
+def test_memory_that_grows_is_seen() -> None:
+    assert slope([(n, n * 1_000, 80.0 + n % 2) for n in range(1_000)]) == pytest.approx(0.0, abs=0.02)
+    assert slope([(n, n * 1_000, 80.0 + n / 100) for n in range(1_000)]) == pytest.approx(1.0, abs=0.02)
+    assert slope([(n, n * 1_000, 80.0 + min(n, 100)) for n in range(1_000)]) == pytest.approx(0.0, abs=0.02)  # warming up is no leak
 
 
 def ledger(patients: list[int], *, acked: list[int] | None = None) -> Ledger:
