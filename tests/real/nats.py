@@ -21,12 +21,23 @@ import pytest
 
 _STARTS_WITHIN = 20.0
 USER = "hospital"
+_ACCOUNTS = """accounts {
+  A { jetstream: enabled, users: [
+    {user: hospital, password: PASSWORD},
+    {user: reader, password: PASSWORD, permissions: {publish: {allow: ["$JS.>"]}}},
+  ] }
+  SYS { users: [{user: system, password: PASSWORD}] }
+}
+system_account: SYS
+"""
 
 
 class NatsServer:
     """One server, which can be killed and started again on what it had."""
 
-    def __init__(self, folder: Path, port: int, password: str, *, name: str = "alone", sync: str = "always", more: str = "") -> None:
+    def __init__(
+        self, folder: Path, port: int, password: str, *, name: str = "alone", sync: str = "always", accounts: str = "", more: str = ""
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.name, self.port, self.password = name, port, password
         self.monitor_port = port + 1
@@ -35,9 +46,8 @@ class NatsServer:
         (folder / "nats.conf").write_text(
             f"server_name: {name}\nlisten: 127.0.0.1:{port}\nhttp: 127.0.0.1:{self.monitor_port}\n"
             f'jetstream {{ store_dir: "{folder}", sync_interval: {sync}, max_file_store: 1GB, max_memory_store: 64MB }}\n'
-            f"accounts {{\n  A {{ jetstream: enabled, users: [{{user: {USER}, password: {json.dumps(password)}}},\n"
-            f'    {{user: reader, password: {json.dumps(password)}, permissions: {{publish: {{allow: ["$JS.>", "allowed.>"]}}}}}}] }}\n'
-            f"  SYS {{ users: [{{user: system, password: {json.dumps(password)}}}] }}\n}}\nsystem_account: SYS\n" + more
+            + (accounts or _ACCOUNTS.replace("PASSWORD", json.dumps(password)))
+            + more
         )
 
     @property
@@ -105,9 +115,9 @@ class NatsServer:
 
 
 @contextmanager
-def alone(folder: Path, *, sync: str = "always", more: str = "", name: str = "alone") -> Iterator[NatsServer]:
+def alone(folder: Path, *, sync: str = "always", accounts: str = "", more: str = "", name: str = "alone") -> Iterator[NatsServer]:
     """One server without a cluster."""
-    server = NatsServer(folder, free_ports(2), secrets.token_urlsafe(12), name=name, sync=sync, more=more)
+    server = NatsServer(folder, free_ports(2), secrets.token_urlsafe(12), name=name, sync=sync, accounts=accounts, more=more)
     try:
         server.start()
         yield server

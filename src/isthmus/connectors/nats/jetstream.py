@@ -102,6 +102,14 @@ class ApiError(Struct):
     description: str = ""
 
 
+class _Message(Struct):
+    seq: int
+
+
+class _Got(Struct):
+    message: _Message
+
+
 class _Page(Struct):
     total: int = 0
     consumers: list[str] | None = None
@@ -119,7 +127,7 @@ class Refused(Exception):
         self.code, self.err_code = error.code, error.err_code
 
 
-NO_STREAM, NO_CONSUMER, CONSUMER_EXISTS, STREAM_EXISTS = 10059, 10014, 10148, 10058
+NO_STREAM, NO_CONSUMER, CONSUMER_EXISTS, NO_MESSAGE = 10059, 10014, 10148, 10037
 
 
 class JetStream:
@@ -136,6 +144,16 @@ class JetStream:
 
     async def create_stream(self, config: StreamConfig) -> Stream:
         return await self._ask(f"STREAM.CREATE.{config.name}", config, Stream)
+
+    async def last(self, stream: str) -> int:
+        """The sequence of the last message that is in the stream, by its leader's word; 0 where none is."""
+        try:
+            found = await self._ask(f"STREAM.MSG.GET.{stream}", {"last_by_subj": ">"}, _Got)
+        except Refused as refused:
+            if refused.err_code != NO_MESSAGE:
+                raise
+            return 0
+        return found.message.seq
 
     async def consumer_names(self, stream: str) -> list[str]:
         found: list[str] = []

@@ -11,6 +11,7 @@ import itertools
 import math
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from nats.aio.client import Client as Connection
 from nats.aio.msg import Msg
@@ -27,6 +28,8 @@ ALIVE = 10
 """Seconds between two signs of life; a connection that misses two is dead."""
 LOOK = 10
 """Turns of the event loop in which an end of the connection that has arrived is seen."""
+CLOSING = 1.0
+"""Seconds in which a connection is ended politely."""
 LARGEST = 64 << 20
 """Bytes that may wait on a link until they are handled."""
 
@@ -101,7 +104,9 @@ class Link:
 
     async def close(self) -> None:
         self._end()
-        await self.connection.close()
+        with suppress(TimeoutError):  # an end that the other side does not confirm, as after a handshake that failed
+            async with asyncio.timeout(CLOSING):
+                await self.connection.close()
 
     # ---- inside
 

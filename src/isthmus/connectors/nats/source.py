@@ -23,9 +23,9 @@ from isthmus.connectors.answer import what_it_says
 from isthmus.connectors.nats.cursor import Cursor
 from isthmus.connectors.nats.jetstream import NANO, NO_CONSUMER, JetStream, Refused, numbers_of
 from isthmus.connectors.nats.link import Link, Lost, connect
-from isthmus.connectors.nats.queues import Held, Queues
 from isthmus.connectors.nats.settings import NatsSource
 from isthmus.connectors.port import Accept, Reply
+from isthmus.connectors.queues import Held, Queues
 from isthmus.core.failure import Transient
 
 FIRST, LONGEST = 0.5, 10.0
@@ -66,7 +66,8 @@ class NatsConsumer:
         self._jetstream: JetStream | None = None
         self._consumer = ""
         self._inbox = ""
-        self._queues = Queues()
+        self._queues: Queues[str] = Queues()
+        """Settled by the subject of its acknowledgement."""
         self._given = 0
         """Messages that the consumer has given us; their numbers have no gap."""
         self._asked = 0
@@ -249,7 +250,7 @@ class NatsConsumer:
             while True:
                 await asyncio.sleep(self._settings.ack_wait / 3)
                 for held in list(self._queues):
-                    await link.tell(held.reply, _WORKING)
+                    await link.tell(held.settle, _WORKING)
 
     # ---- messages --------------------------------------------------------------------------------------------------------------------
 
@@ -266,7 +267,7 @@ class NatsConsumer:
         self._given += 1
         self._asked = max(0, self._asked - 1)
         key = headers.get(_ORDERING_KEY) or message.subject
-        self._queues.add(Held(numbers.stream, key, message.subject, message.data, message.reply))
+        self._queues.add(Held(numbers.stream, key, message.data, message.reply))
         self._pump()
         if not self._asked:
             self._room.set()
@@ -305,7 +306,7 @@ class NatsConsumer:
             self._accept(self.name, held.body, self._peer, self._reply(held, self._queues))
         self._pumping = False
 
-    def _reply(self, held: Held, queues: Queues) -> Reply:
+    def _reply(self, held: Held[str], queues: Queues[str]) -> Reply:
         def reply(answer: bytes | None, taken: bool) -> None:
             self._unanswered -= 1
             self._answered.set()
@@ -319,7 +320,7 @@ class NatsConsumer:
             if said == "refused":
                 self.counts["refused"] += 1  # in the journal, with its reason
             if queues is self._queues:
-                self._answers.put_nowait((held.reply, _TAKEN if said == "taken" else _REFUSED))
+                self._answers.put_nowait((held.settle, _TAKEN if said == "taken" else _REFUSED))
                 self._room.set()
             self._pump()
 

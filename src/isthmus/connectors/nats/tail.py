@@ -42,8 +42,8 @@ class Tail:
         """
         async with self._reading:
             info = await self._jetstream.stream(self._stream)
-            first, last = info.state.first_seq, info.state.last_seq
-            if after is not None and last < after:
+            first, last = info.state.first_seq, await self._jetstream.last(self._stream)
+            if after is not None and info.state.last_seq < after:
                 return None  # another stream of the same name
             begin = max(1 if after is None else after + 1, last - MOST + 1)
             if self._from == 0 or begin < self._from or len(self._ids) > 2 * MOST:

@@ -15,8 +15,8 @@ from isthmus.core.event import Event
 from isthmus.core.failure import Bug
 from isthmus.formats.cloudevents import MEDIA_TYPE, draft
 
-_SUBJECT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 _LONGEST = 200
+_SUBJECT = re.compile(rf"(?=.{{1,{_LONGEST}}}\Z)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 _PUBLISH = "publish "
 
 
@@ -45,7 +45,7 @@ class Nats(Endpoint):
         brings its key and its ordering key. Anything else needs a ``key``, and a number of its own in its body: a receiving journal
         recognises what comes twice by sender, number and content.
         """
-        if len(subject) > _LONGEST or not _SUBJECT.match(subject):
+        if not _SUBJECT.match(subject):
             raise Bug("subject", f"a subject of endpoint {self.name} is words of letters, digits, _ and - with dots between (≤ {_LONGEST})")
         if isinstance(body, Event):
             return Delivery(
