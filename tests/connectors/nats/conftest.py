@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -39,10 +40,8 @@ class NatsStand:
 
     async def stop(self) -> None:
         await self.client.close()
-        try:
+        with contextlib.suppress(nats.js.errors.NotFoundError):
             await self.js.delete_stream(self.stream)
-        except nats.js.errors.NotFoundError:
-            pass
         await self.connection.close()
         await self.door.stop()
 

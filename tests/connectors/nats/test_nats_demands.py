@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from connectors.conftest import Authority
@@ -166,7 +166,7 @@ async def test_both_sides_show_certificates(tmp_path: Path, authority: Authority
 class Signer:
     """An nkey of any kind: O operator, A account, U user."""
 
-    PREFIX = {"O": 14 << 3, "A": 0, "U": 20 << 3}
+    PREFIX: ClassVar = {"O": 14 << 3, "A": 0, "U": 20 << 3}
 
     def __init__(self, kind: str) -> None:
         self.kind, self.key = kind, Ed25519PrivateKey.generate()
