@@ -40,6 +40,8 @@ from isthmus.core.pseudonym import pseudonym
 from isthmus.engine.clock import FakeClock
 from isthmus.engine.engine import Engine
 from isthmus.engine.lifeline import nobody_else
+from isthmus.engine.membership import Membership
+from isthmus.engine.shares import Share
 from isthmus.engine.telemetry import Meters, Notice, told
 from isthmus.journals.memory import MemoryJournal
 from isthmus.journals.port import Journal
@@ -270,9 +272,12 @@ class House:
         journal: Journal | None = None,
         clock: FakeClock | None = None,
         node: str = "here:1:1",
+        shared: Any = None,
+        shares: Callable[[Membership], dict[str, Share]] = lambda _: {},
         seed: int = 1,
         events: Iterable[type[Event]] = (Said,),
     ) -> None:
+        """``shared``: the journal as the membership sees it, where ``node`` is one of several."""
         self.clock = clock or FakeClock()
         self.journal: Journal = journal or MemoryJournal()
         self.interfaces = tuple(interfaces) or (saying(),)
@@ -282,6 +287,9 @@ class House:
         self.desks: dict[str, Any] = desks or {name: Desk() for name in self.site.endpoints}
         self.notices: list[Notice] = []
         self.meters = Meters()
+        notify = told(self.notices.append, self.meters)
+        rng = random.Random(f"{node} {seed}")
+        self.membership = Membership(shared, node, clock=self.clock, rng=rng, notify=notify) if shared else None
         self.engine = Engine(
             self.site,
             self.journal,
@@ -289,10 +297,11 @@ class House:
             self.desks,
             clock=self.clock,
             rng=random.Random(seed),
-            node=node,
+            node=self.membership or node,
             pseudonym=lambda kind, value: f"{kind}-{value[::-1]}",
-            notify=told(self.notices.append, self.meters),
+            notify=notify,
             is_alive=nobody_else,
+            shares=shares(self.membership) if self.membership else None,
         )
 
     @property

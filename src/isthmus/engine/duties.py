@@ -47,7 +47,7 @@ def portion(whole: Portion, rank: int, nodes: int) -> Portion | None:
     at once, and whoever gains can wait until all others have.
     """
     calls = None if whole.calls_per_second is None else max(1, int(whole.calls_per_second))
-    sharers = min(nodes, *(one for one in (calls, whole.in_flight) if one is not None))
+    sharers = min([nodes, *(one for one in (calls, whole.in_flight) if one is not None)])
     if rank >= sharers:
         return None
     if sharers == 1:
