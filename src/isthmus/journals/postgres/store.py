@@ -25,6 +25,8 @@ _SETTINGS: Final = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_mergejoin": "off",
+    "enable_hashjoin": "off",
+    "enable_material": "off",
 }
 _CONNECT_SECONDS: Final = 10.0
 _SCRIPT_SECONDS: Final = 3_600.0

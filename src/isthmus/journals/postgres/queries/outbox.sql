@@ -19,7 +19,7 @@ WITH ready AS MATERIALIZED (
         SELECT d.seq, d.subscription, d.state, d.attempts, d.lane, d.ready_at, d.size
         FROM due d
         WHERE d.endpoint = $1 AND d.lane = of.lane AND d.lead AND d.state <> 'dead' AND d.ready_at <= $2
-          AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = d.seq)
+          AND (SELECT true FROM sending s WHERE s.seq = d.seq) IS NULL
         ORDER BY d.endpoint, d.lane, d.ready_at, d.seq
         LIMIT $3
         FOR UPDATE OF d SKIP LOCKED
@@ -63,7 +63,7 @@ FROM unnest('{0, 1, 2}'::smallint[]) AS of (lane)
 CROSS JOIN LATERAL (
     SELECT d.ready_at
     FROM due d
-    WHERE d.endpoint = $1 AND d.lane = of.lane AND d.lead AND d.state <> 'dead' AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = d.seq)
+    WHERE d.endpoint = $1 AND d.lane = of.lane AND d.lead AND d.state <> 'dead' AND (SELECT true FROM sending s WHERE s.seq = d.seq) IS NULL
     ORDER BY d.endpoint, d.lane, d.ready_at, d.seq
     LIMIT 1
 ) AS first;
@@ -119,27 +119,23 @@ FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::timestamptz[], $5::time
 WHERE due.seq = g.seq;
 
 -- name: promote
--- The first of each of these lines leads, where none does.
+-- The first of each of these lines leads, where none does. Looked up line by line, which can only be the index.
 UPDATE due SET lead = true
-FROM (
-    SELECT first.seq
-    FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::bytea[]) AS one (endpoint, line)) AS given
-    CROSS JOIN LATERAL (
+WHERE seq = ANY (ARRAY(
+    SELECT (
         SELECT d.seq FROM due d WHERE NOT d.lead AND d.endpoint = given.endpoint AND d.line = given.line
-        ORDER BY d.rank, d.seq LIMIT 1
-    ) AS first
-    WHERE NOT EXISTS (
-        SELECT FROM due l WHERE l.lead AND l.line <> '' AND l.endpoint = given.endpoint AND l.line = given.line
+        ORDER BY d.endpoint, d.line, d.rank, d.seq LIMIT 1
     )
-) AS next
-WHERE due.seq = next.seq;
+    FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::bytea[]) AS one (endpoint, line)) AS given
+    WHERE (SELECT true FROM due l WHERE l.lead AND l.line <> '' AND l.endpoint = given.endpoint AND l.line = given.line LIMIT 1) IS NULL
+));
 
 -- name: step_aside
 -- Who leads one of these lines, but is not in hand and has an older one behind it, leads no more.
 UPDATE due SET lead = false
 FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::bytea[]) AS one (endpoint, line)) AS given
 WHERE due.lead AND due.line <> '' AND due.endpoint = given.endpoint AND due.line = given.line AND due.state = 'due'
-  AND NOT EXISTS (SELECT FROM sending s WHERE s.seq = due.seq)
+  AND (SELECT true FROM sending s WHERE s.seq = due.seq) IS NULL
   AND EXISTS (
     SELECT FROM due w WHERE NOT w.lead AND w.endpoint = due.endpoint AND w.line = due.line AND (w.rank, w.seq) < (due.rank, due.seq)
   );

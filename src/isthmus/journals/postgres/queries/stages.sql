@@ -55,7 +55,7 @@ fresh AS (
     INSERT INTO event (seq, id, message, type, version, correlation_id, causation_id, created_at, fed, head, size, shelf)
     SELECT seq, id, message, type, version, correlation_id, causation_id, $12, $13, head, size, shelf
     FROM given
-    WHERE NOT EXISTS (SELECT FROM event e WHERE e.message = given.message AND e.id = given.id AND e.superseded = 0)
+    WHERE (SELECT true FROM event e WHERE e.message = given.message AND e.id = given.id AND e.superseded = 0 LIMIT 1) IS NULL
     ORDER BY seq
     RETURNING seq, type
 ),
@@ -196,7 +196,7 @@ WITH numbered AS MATERIALIZED (
         $10::bigint[], $11::integer[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bigint[], $16::integer[], $17::bigint[], $18::integer[]
     ) AS g (message, id, endpoint, subscription, operation, content_type, correlation_id, causation_id, supersedes, inherited,
             size, line, head, sealed, token, rest, key_token, key_rest)
-    WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.message = g.message AND d.id = g.id)
+    WHERE (SELECT true FROM delivery d WHERE d.message = g.message AND d.id = g.id LIMIT 1) IS NULL
 ),
 given AS MATERIALIZED (
     SELECT
@@ -228,7 +228,7 @@ placed AS (
         seq, message, endpoint, subscription, line, rank, lane, size,
         line = '' OR (
             row_number() OVER (PARTITION BY endpoint, line ORDER BY rank, seq) = 1
-            AND NOT EXISTS (SELECT FROM due d WHERE d.endpoint = given.endpoint AND d.line = given.line AND d.line <> '' AND d.lead)
+            AND (SELECT true FROM due d WHERE d.endpoint = given.endpoint AND d.line = given.line AND d.line <> '' AND d.lead LIMIT 1) IS NULL
         ) AS lead
     FROM given
 ),
