@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Final
 
 from isthmus.core.contract import Violation
@@ -16,6 +17,7 @@ from isthmus.journals.postgres.locator import id_entry, prefix_range, uuid_of
 from isthmus.journals.postgres.rows import Row, Seals
 from isthmus.journals.postgres.store import Session
 from isthmus.journals.rules import SHORTEST_PREFIX, receipt_step
+from isthmus.journals.sealing.chunks import CHUNK, chunks, chunks_for
 
 _FIND: Final = {"received": "find_waiting", "invalid": "find_trouble", "refused": "find_trouble", "failed": "find_trouble"}
 """By state, where the state is told by a small table."""
@@ -82,7 +84,33 @@ def _told(seals: Seals, subject: str, row: Row) -> tuple[Step, Receipt | None]:
 
 async def message(session: Session, message_id: str) -> Message | None:
     rows = await session.rows("message", uuid_of(message_id))
-    return session.seals.message(rows[0]) if rows else None
+    return await with_body(session, rows[0]) if rows else None
+
+
+async def with_body(session: Session, row: Row) -> Message:
+    """A message; of a large one only one sealed piece is in memory at a time."""
+    if not chunks(row["size"]):
+        return session.seals.message(row)
+    whole = BytesIO()
+    for number in range(chunks(row["size"])):
+        sealed = [one["sealed"] for one in await session.rows("pieces", row["seq"], number, number + 1)]
+        if not sealed and number == 0:
+            break  # pruned
+        whole.write(session.seals.open_piece(row["id"], sealed, row["size"], number * CHUNK, CHUNK))
+    return session.seals.message(row, whole.getvalue())
+
+
+async def piece(session: Session, message_id: str, start: int, length: int) -> bytes:
+    rows = await session.rows("place_of_message", uuid_of(message_id))
+    if not rows:
+        return b""
+    message, size = rows[0]
+    if not chunks(size):
+        sealed = await session.value("body_of_message", message)
+        return session.seals.open_body("message", message_id, sealed)[start : start + length]
+    wanted = chunks_for(size, start, length)
+    found = [row["sealed"] for row in await session.rows("pieces", message, wanted.start, wanted.stop)]
+    return session.seals.open_piece(message_id, found, size, start, length) if found else b""
 
 
 async def delivery(session: Session, delivery_id: str) -> Delivery | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -40,6 +41,7 @@ from isthmus.journals.postgres.shelves import Shelves
 from isthmus.journals.postgres.store import Store
 from isthmus.journals.rules import Act
 from isthmus.journals.sealing import Keyring
+from isthmus.journals.sealing.chunks import chunks
 
 _GIB: Final = 1 << 30
 _RUN: Final = 64 << 20
@@ -102,8 +104,15 @@ class PostgresJournal:
     # ---- receiver, translator, subscriber ----------------------------------------------------------------------------------------
 
     async def receive(self, arrivals: Sequence[Arrival]) -> Sequence[Accepted]:
+        small = [one for one in arrivals if not chunks(len(one.message.body))]
         async with self._store.session() as session:
-            answers = await intake.receive(session, arrivals)
+            kept = iter(await intake.receive(session, small))
+        answers = [
+            await self._store.transact(functools.partial(intake.receive_large, arrival=one))
+            if chunks(len(one.message.body))
+            else next(kept)
+            for one in arrivals
+        ]
         self._housekeeper.passed(len(arrivals))
         return answers
 
@@ -247,8 +256,8 @@ class PostgresJournal:
             return await archive.message(session, message_id)
 
     async def piece(self, message_id: str, start: int, length: int) -> bytes:
-        message = await self.message(message_id)
-        return message.body[start : start + length] if message else b""
+        async with self._store.session() as session:
+            return await archive.piece(session, message_id, start, length)
 
     async def delivery(self, delivery_id: str) -> Delivery | None:
         async with self._store.session() as session:

@@ -5,7 +5,7 @@ The name (``aad``) holds noun and id, so that a sealed column moved to another r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import asyncpg
 import msgspec
@@ -18,6 +18,7 @@ from isthmus.core.outcome import Receipt
 from isthmus.journals.port import Arrival, Stored, StoredDelivery
 from isthmus.journals.postgres.locator import Entry, token_entry
 from isthmus.journals.sealing import Keyring
+from isthmus.journals.sealing.chunks import open_piece, seal_chunks
 
 Row = asyncpg.Record
 
@@ -53,7 +54,13 @@ class Seals:
     def body(self, noun: str, id: str, body: bytes) -> bytes:
         return self._keyring.seal(body, f"{noun} {id}".encode())
 
-    def _open_body(self, noun: str, id: str, sealed: bytes | None) -> bytes:
+    def pieces(self, message_id: str, body: bytes) -> Iterator[bytes]:
+        return seal_chunks(self._keyring, body, f"message {message_id}".encode())
+
+    def open_piece(self, message_id: str, sealed: Sequence[bytes], size: int, start: int, length: int) -> bytes:
+        return open_piece(self._keyring, sealed, size, f"message {message_id}".encode(), start=start, length=length)
+
+    def open_body(self, noun: str, id: str, sealed: bytes | None) -> bytes:
         return self._keyring.open(sealed, f"{noun} {id}".encode()) if sealed is not None else b""
 
     def message_head(self, arrival: Arrival) -> bytes:
@@ -89,14 +96,15 @@ class Seals:
     def _open_message_head(self, id: str, head: bytes) -> tuple[str, str, str, bytes]:
         return _message_head.decode(self._keyring.open(head, f"message head {id}".encode()))
 
-    def message(self, row: Row) -> Message:
+    def message(self, row: Row, body: bytes | None = None) -> Message:
+        """``body``: where it lies in pieces."""
         message_id = row["id"]
         kind, sender, control_id, _ = self._open_message_head(message_id, row["head"])
         return Message(
             id=message_id,
             interface=row["interface"],
             source=row["source"],
-            body=self._open_body("message", message_id, row["sealed"]),
+            body=self.open_body("message", message_id, row["sealed"]) if body is None else body,
             received_at=row["received_at"],
             correlation_id=row["correlation_id"],
             kind=kind,
@@ -132,7 +140,7 @@ class Seals:
             ordering_key=ordering_key,
             correlation_id=row["correlation_id"],
             causation_id=row["causation_id"],
-            body=self._open_body("event", event_id, row["sealed"]),
+            body=self.open_body("event", event_id, row["sealed"]),
             seq=row["seq"],
         )
 
@@ -143,7 +151,7 @@ class Seals:
             endpoint=row["endpoint"],
             operation=row["operation"],
             key=key,
-            body=self._open_body("delivery", delivery_id, row["sealed"]),
+            body=self.open_body("delivery", delivery_id, row["sealed"]),
             ordering_key=ordering_key,
             content_type=row["content_type"],
             id=delivery_id,

@@ -14,6 +14,7 @@ from isthmus.core.failure import Bug
 from isthmus.core.message import Message
 from isthmus.core.policy import LANES, Lane
 from isthmus.journals.port import MOST_BYTES, Planned, Position, Translated
+from isthmus.journals.postgres.archive import with_body
 from isthmus.journals.postgres.history import History
 from isthmus.journals.postgres.locator import Place, id_entry, uuid_of
 from isthmus.journals.postgres.rows import Row, columns
@@ -26,7 +27,7 @@ async def untranslated(session: Session, limit: int, interfaces: AbstractSet[str
     else:
         rows = await session.rows("untranslated_of", limit, MOST_BYTES, sorted(interfaces))
     session.places.remember((row["id"], Place(row["seq"])) for row in rows)
-    return [session.seals.message(row) for row in rows]
+    return [await with_body(session, row) for row in rows]
 
 
 async def translated(session: Session, results: Sequence[Translated], now: datetime) -> None:

@@ -28,6 +28,7 @@ async def prune(session: Session, interface: str, before: datetime, now: datetim
     await session.run("shelves_untidy", list(places))
     await session.run("prune_events", messages)
     await session.run("prune_answers", messages)
+    await session.run("prune_pieces", messages)
     history = History(session.seals)
     for seq in messages:
         history.step(seq, seq, "", now, "pruned")

@@ -176,6 +176,15 @@ CREATE TABLE body (
 -- What is sealed does not compress.
 ALTER TABLE body ALTER COLUMN sealed SET STORAGE EXTERNAL;
 
+-- The body of a large message lies in pieces of 1 MiB, each a body of its own.
+CREATE TABLE piece (
+    message bigint NOT NULL,
+    number integer NOT NULL,
+    shelf integer NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY (message, number)
+);
+
 CREATE TABLE body_1 PARTITION OF body FOR VALUES IN (1);
 INSERT INTO shelf (number) VALUES (1);
 

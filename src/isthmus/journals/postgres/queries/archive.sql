@@ -69,6 +69,20 @@ SELECT place, rule, cure, severity FROM violation WHERE message = $1 ORDER BY se
 -- name: story_steps
 SELECT seq, subject, at, stage, code, detail, by, seconds FROM step WHERE message = $1 ORDER BY at, seq;
 
+-- name: pieces
+SELECT b.sealed
+FROM (SELECT * FROM piece WHERE message = $1 AND number >= $2 AND number < $3) AS p
+CROSS JOIN LATERAL (SELECT body.sealed FROM body WHERE body.shelf = p.shelf AND body.seq = p.seq LIMIT 1) AS b
+ORDER BY p.number;
+
+-- name: place_of_message
+SELECT m.seq, m.size
+FROM (SELECT seq FROM known WHERE id = $1 LIMIT 1) AS k
+CROSS JOIN LATERAL (SELECT * FROM message WHERE message.seq = k.seq LIMIT 1) AS m;
+
+-- name: body_of_message
+SELECT b.sealed FROM message m JOIN body b ON b.shelf = m.shelf AND b.seq = m.seq WHERE m.seq = $1;
+
 -- name: message
 SELECT m.*, (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed
 FROM (SELECT seq FROM known WHERE id = $1 LIMIT 1) AS k

@@ -33,7 +33,7 @@ fresh AS (
 ),
 bodies AS (
     INSERT INTO body (shelf, seq, sealed)
-    SELECT shelf, seq, sealed FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE ORDER BY seq
+    SELECT shelf, seq, sealed FROM given WHERE (seq IN (SELECT seq FROM fresh)) IS TRUE AND sealed IS NOT NULL ORDER BY seq
 ),
 waiting AS (
     INSERT INTO untranslated (seq, interface, size) SELECT seq, interface, size FROM fresh WHERE arrival = 'received' ORDER BY seq
@@ -75,9 +75,16 @@ counted AS (
     GROUP BY interface, state ORDER BY interface, state
     ON CONFLICT (noun, name, state, shard) DO UPDATE SET count = tally.count + EXCLUDED.count
 )
-SELECT id, NULL AS head FROM fresh
+SELECT id, seq, NULL AS head FROM fresh
 UNION ALL
-SELECT id, head FROM duplicate;
+SELECT id, seq, head FROM duplicate;
+
+-- name: keep_piece
+INSERT INTO body (shelf, seq, sealed) SELECT max(number), nextval('place'), $1 FROM shelf RETURNING shelf, seq;
+
+-- name: keep_pieces
+INSERT INTO piece (message, number, shelf, seq)
+SELECT $1, n - 1, shelf, seq FROM unnest($2::integer[], $3::bigint[]) WITH ORDINALITY AS g (shelf, seq, n);
 
 -- name: backlog
 SELECT name, sum(count)::bigint AS count FROM tally WHERE noun = 'message' AND state = 'received' GROUP BY name HAVING sum(count) <> 0;

@@ -1,6 +1,6 @@
 -- name: untranslated
 SELECT
-    m.seq, m.id, m.interface, m.source, m.correlation_id, m.received_at, m.head,
+    m.seq, m.id, m.interface, m.source, m.correlation_id, m.received_at, m.size, m.head,
     (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed
 FROM (
     SELECT seq, sum(size) OVER (ORDER BY seq) <= $2 OR row_number() OVER (ORDER BY seq) = 1 AS fits
@@ -13,7 +13,7 @@ ORDER BY m.seq;
 -- name: untranslated_of
 -- The first of each interface, then the first of all: another interface's backlog costs nothing.
 SELECT
-    m.seq, m.id, m.interface, m.source, m.correlation_id, m.received_at, m.head,
+    m.seq, m.id, m.interface, m.source, m.correlation_id, m.received_at, m.size, m.head,
     (SELECT b.sealed FROM body b WHERE b.shelf = m.shelf AND b.seq = m.seq) AS sealed
 FROM (
     SELECT seq, sum(size) OVER (ORDER BY seq) <= $2 OR row_number() OVER (ORDER BY seq) = 1 AS fits

@@ -32,6 +32,8 @@ INSERT INTO spared (interface, message) SELECT $1, * FROM unnest($2::bigint[]);
 -- Where the bodies lie that belong to these messages.
 SELECT 'message' AS noun, m.shelf, m.seq FROM message m WHERE m.seq = ANY ($1::bigint[])
 UNION ALL
+SELECT 'piece', p.shelf, p.seq FROM piece p WHERE p.message = ANY ($1::bigint[])
+UNION ALL
 SELECT 'event', e.shelf, e.seq FROM event e WHERE e.message = ANY ($1::bigint[])
 UNION ALL
 SELECT 'delivery', d.shelf, d.seq FROM delivery d WHERE d.message = ANY ($1::bigint[])
@@ -46,6 +48,9 @@ SELECT coalesce(sum(bytes), 0)::bigint AS bytes FROM gone;
 
 -- name: prune_events
 UPDATE event SET fed = false WHERE message = ANY ($1::bigint[]) AND fed;
+
+-- name: prune_pieces
+DELETE FROM piece WHERE message = ANY ($1::bigint[]);
 
 -- name: prune_answers
 DELETE FROM answer USING event e WHERE e.message = ANY ($1::bigint[]) AND answer.event = e.seq;
