@@ -62,11 +62,13 @@ class Door:
         both = [asyncio.create_task(self._pass(reader, back, "in")), asyncio.create_task(self._pass(there, writer, "out"))]
         self._tasks.update(both)
         try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            with contextlib.suppress(asyncio.CancelledError):  # the loop ends: asyncio would tell of each connection otherwise
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for task in both:
+                task.cancel()
             for one in pair:
                 one.transport.abort()
-            await asyncio.gather(*both, return_exceptions=True)
             self._tasks.difference_update(both)
             self._pairs.discard(pair)
 

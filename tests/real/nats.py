@@ -36,7 +36,16 @@ class NatsServer:
     """One server, which can be killed and started again on what it had."""
 
     def __init__(
-        self, folder: Path, port: int, password: str, *, name: str = "alone", sync: str = "always", accounts: str = "", more: str = ""
+        self,
+        folder: Path,
+        port: int,
+        password: str,
+        *,
+        name: str = "alone",
+        sync: str = "always",
+        domain: str = "",
+        accounts: str = "",
+        more: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.name, self.port, self.password = name, port, password
@@ -45,7 +54,7 @@ class NatsServer:
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "nats.conf").write_text(
             f"server_name: {name}\nlisten: 127.0.0.1:{port}\nhttp: 127.0.0.1:{self.monitor_port}\n"
-            f'jetstream {{ store_dir: "{folder}", sync_interval: {sync}, max_file_store: 1GB, max_memory_store: 64MB }}\n'
+            f'jetstream {{ store_dir: "{folder}", sync_interval: {sync}, max_file_store: 1GB, max_memory_store: 64MB{domain and f", domain: {domain}"} }}\n'
             + (accounts or _ACCOUNTS.replace("PASSWORD", json.dumps(password)))
             + more
         )
@@ -115,9 +124,9 @@ class NatsServer:
 
 
 @contextmanager
-def alone(folder: Path, *, sync: str = "always", accounts: str = "", more: str = "", name: str = "alone") -> Iterator[NatsServer]:
+def alone(folder: Path, *, port: int = 0, password: str = "", **form: str) -> Iterator[NatsServer]:
     """One server without a cluster."""
-    server = NatsServer(folder, free_ports(2), secrets.token_urlsafe(12), name=name, sync=sync, accounts=accounts, more=more)
+    server = NatsServer(folder, port or free_ports(2), password or secrets.token_urlsafe(12), **form)
     try:
         server.start()
         yield server

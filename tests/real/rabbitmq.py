@@ -45,9 +45,9 @@ class Rabbit:
             + "log.console = true\nvm_memory_high_watermark.absolute = 256MB\ndisk_free_limit.absolute = 50MB\n"
         )
 
-    def start(self) -> None:
+    def _environment(self) -> dict[str, str]:
         folder, port = self._folder, self.broker.port
-        environment = {
+        return {
             "PATH": os.environ["PATH"],
             "HOME": str(folder.parent),  # the cookie that lets nodes talk to each other
             "ERL_EPMD_PORT": str(self._names_port),
@@ -62,9 +62,19 @@ class Rabbit:
             "RABBITMQ_SERVER_ERL_ARGS": "+S 1:1 +sbwt none",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-start_epmd false",
         }
+
+    def ctl(self, *arguments: str) -> str:
+        """What ``rabbitmqctl`` says."""
+        environment = {one: value for one, value in self._environment().items() if not one.startswith("RABBITMQ_SERVER")}
+        return subprocess.run(
+            [str(_SERVER.with_name("rabbitmqctl")), *arguments], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    def start(self) -> None:
+        folder, port = self._folder, self.broker.port
         with (folder / "out").open("ab") as out:
             self._process = subprocess.Popen(
-                [str(_SERVER)], env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                [str(_SERVER)], env=self._environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
         until = time.monotonic() + _STARTS_WITHIN
         while time.monotonic() < until:

@@ -1,31 +1,29 @@
-"""Handover: from a broker's consumer to the receiver, in order; a message is settled with the broker when the journal holds it.
+"""Handover: from a broker's consumer to the receiver, each ordering key in its order; settled with the broker when the journal holds it.
 
-What is not handed over yet stays in the broker's order. What is turned away, because the backlog is full, goes back to its place and is
-offered again after a rest. What was refused is in the journal with its reason, so it is settled like what was taken.
+What is turned away, because the backlog is full, is offered again after a rest, and nothing of its key overtakes it. What was refused is
+in the journal with its reason, so it is settled like what was taken.
 """
 
 from __future__ import annotations
 
 import asyncio
-from bisect import insort
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from typing import Generic, TypeVar
 
 from isthmus.connectors.answer import what_it_says
 from isthmus.connectors.port import Accept, Reply
+from isthmus.connectors.queues import Held, Queues
 
 T = TypeVar("T")
 
 REST = 1.0
 """Seconds until a message that was turned away is offered again."""
 
-Place = tuple[int, ...]
-"""Where a message stands in the broker's order; unique among those that are here."""
-
 
 class Handover(Generic[T]):
-    """One source's. ``settle`` is called once for each message that is durable."""
+    """One source's. ``settle`` is called once for each message that is durable and still ours to settle."""
 
     def __init__(self, source: str, peer: str, counts: Counter[str], settle: Callable[[T], None]) -> None:
         self._source = source
@@ -33,27 +31,25 @@ class Handover(Generic[T]):
         self._counts = counts
         self._settle = settle
         self._accept: Accept | None = None
-        self._held: list[tuple[Place, bytes, T]] = []
-        self._open: dict[Place, None] = {}
+        self._queues: Queues[T] = Queues()
+        self._places = count()
+        self._unanswered = 0
         self._answered = asyncio.Event()
-        self._paused = False
+        self._paused = self._pumping = False
         self._resting: asyncio.TimerHandle | None = None
 
     @property
-    def held(self) -> int:
-        """Messages that are here and not handed over."""
-        return len(self._held)
-
-    @property
-    def unanswered(self) -> int:
-        """Messages that were handed over and are not answered."""
-        return len(self._open)
+    def here(self) -> int:
+        """Messages that are here and not settled."""
+        return len(self._queues)
 
     def start(self, accept: Accept) -> None:
         self._accept = accept
 
-    def take(self, place: Place, body: bytes, message: T) -> None:
-        insort(self._held, (place, body, message), key=_place)
+    def take(self, key: str, body: bytes, message: T) -> None:
+        """One more of the broker's, in its order. ``key``: its ordering key; empty where it has none, then it goes side by side."""
+        place = next(self._places)
+        self._queues.add(Held(place, key or f" {place}", body, message))
         self._pump()
 
     def pause(self) -> None:
@@ -63,54 +59,56 @@ class Handover(Generic[T]):
         self._paused = False
         self._pump()
 
-    def forget(self) -> None:
-        """What was not handed over stays the broker's: it comes again."""
-        self._held.clear()
+    def begin_anew(self) -> None:
+        """The connection is another one: whatever is here stays the broker's, and comes again."""
+        self._queues = Queues()
+
+    async def answered(self) -> None:
+        """Until everything that was handed over has been answered."""
+        while self._unanswered:
+            self._answered.clear()
+            await self._answered.wait()
 
     async def stop(self) -> None:
         """Hand over nothing more; returns when everything that was handed over has been answered."""
         self._accept = None
-        self.forget()
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
         await self.answered()
 
-    async def answered(self) -> None:
-        """Until everything that was handed over has been answered."""
-        while self._open:
-            self._answered.clear()
-            await self._answered.wait()
-
     def _pump(self) -> None:
-        while self._held and self._accept is not None and not self._paused and self._resting is None:
-            place, body, message = self._held.pop(0)
-            self._open[place] = None
-            self._accept(self._source, body, self._peer, self._reply(place, body, message))
+        """Hand over what may be, oldest first. A reply may come at once, and calls this again: one of us is enough."""
+        if self._pumping:
+            return
+        self._pumping = True
+        while self._accept is not None and not self._paused and self._resting is None and (held := self._queues.take()) is not None:
+            self._unanswered += 1
+            self._accept(self._source, held.body, self._peer, self._reply(held, self._queues))
+        self._pumping = False
 
-    def _reply(self, place: Place, body: bytes, message: T) -> Reply:
+    def _reply(self, held: Held[T], queues: Queues[T]) -> Reply:
         def reply(answer: bytes | None, taken: bool) -> None:
-            self._open.pop(place, None)
-            said = what_it_says(answer, taken)
+            self._unanswered -= 1
+            self._answered.set()
+            said = "busy" if answer is None and not taken else what_it_says(answer, taken)
             if said != "taken":
                 self._counts[said] += 1
-            if said != "busy":
-                self._settle(message)
-            elif self._accept is not None:
-                insort(self._held, (place, body, message), key=_place)
+            if said == "busy":  # also where no answer says whether the journal has it: rather offered again than lost
+                queues.again(held)
                 self._rest()
-            self._answered.set()
+                return
+            queues.done(held)
+            if queues is self._queues:
+                self._settle(held.settle)
+            self._pump()
 
         return reply
 
     def _rest(self) -> None:
-        if self._resting is None:
+        if self._resting is None and self._accept is not None:
             self._resting = asyncio.get_running_loop().call_later(REST, self._go_on)
 
     def _go_on(self) -> None:
         self._resting = None
         self._pump()
-
-
-def _place(held: tuple[Place, bytes, T]) -> Place:
-    return held[0]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import aio_pika
 import msgspec
@@ -13,7 +15,9 @@ from real.door import Door, Mode
 from real.rabbitmq import Rabbit
 
 from isthmus.connectors.amqp.client import AmqpClient
+from isthmus.connectors.amqp.link import ORDERING_KEY, SINGLE
 from isthmus.connectors.amqp.settings import AmqpEndpoint, AmqpSource
+from isthmus.connectors.amqp.source import AmqpConsumer
 from isthmus.connectors.amqp.words import Amqp
 from isthmus.connectors.suite import MARKER, Behaviour, Unlimited
 from isthmus.core import Delivery, derive_id
@@ -23,6 +27,7 @@ class AmqpStand:
     """Effects are counted as a consumer that recognises message ids sees them."""
 
     def __init__(self, rabbit: Rabbit) -> None:
+        self.rabbit = rabbit
         self.broker = rabbit.broker
         self.queue = f"stand-{uuid.uuid4().hex[:8]}"
         self.door = Door(rabbit.broker.port)
@@ -103,3 +108,35 @@ async def stand(rabbit: Rabbit) -> AsyncIterator[AmqpStand]:
     await stand.start()
     yield stand
     await stand.stop()
+
+
+class AmqpSourceStand:
+    """Put past the door, by a channel of the test's own."""
+
+    window = 6
+
+    def __init__(self, stand: AmqpStand) -> None:
+        self._stand = stand
+
+    def source(self) -> AmqpConsumer:
+        return AmqpConsumer("events", self._stand.source(window=self.window))
+
+    async def put(self, key: str, number: int) -> bytes:
+        body = f'{{"key":"{key}","number":{number}}}'.encode()
+        message = aio_pika.Message(body, delivery_mode=2, headers={ORDERING_KEY: key})
+        await self._stand.channel.default_exchange.publish(message, self._stand.queue)
+        return body
+
+    async def behave(self, behaviour: Literal["takes", "down"]) -> None:
+        await self._stand.door.become("shut" if behaviour == "down" else "open")
+
+    async def left(self) -> int:
+        """Ready, or given and not acknowledged: asked of the queue itself, for the server's own counters are seconds behind."""
+        asked = "{ok, {_, Total}, _} = ra:leader_query({'%%2F_%s', node()}, fun rabbit_fifo:query_messages_total/1), Total."
+        return int(await asyncio.to_thread(self._stand.rabbit.ctl, "eval", asked % self._stand.queue))
+
+
+@pytest.fixture
+async def source_stand(stand: AmqpStand) -> AmqpSourceStand:
+    await stand.channel.declare_queue(stand.queue, durable=True, arguments=dict(SINGLE))
+    return AmqpSourceStand(stand)

@@ -93,8 +93,8 @@ async def test_what_a_cluster_confirmed_survives_the_loss_of_its_leader(rabbits:
     await client.open()  # at the first node, which leads the queue that it declares
     confirmed: list[str] = []
     unconfirmed = 0
-    for number in range(300):
-        if number == 150:
+    for number in range(100):
+        if number == 50:
             first.kill()
         batch = [stand.delivery(f"k{number}-{one}") for one in range(5)]
         while batch:

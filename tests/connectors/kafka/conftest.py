@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from real.kafka import MESSAGE_TOO_LARGE, PRODUCE, KafkaCluster
 
 from isthmus.connectors.kafka.client import KafkaClient
 from isthmus.connectors.kafka.settings import KafkaEndpoint, KafkaSource
+from isthmus.connectors.kafka.source import KafkaConsumer
 from isthmus.connectors.kafka.words import Kafka
 from isthmus.connectors.suite import MARKER, Behaviour, Unlimited
 from isthmus.core import Delivery, derive_id
@@ -88,6 +91,64 @@ class KafkaStand:
         self.cluster.slow(0)
         self.cluster.up()
         return len({one for records in (await self.records()).values() for one, _ in records if one == delivery.id})
+
+
+class KafkaSourceStand:
+    """Put by a producer of the test's own. What is put while the cluster is down comes when it is back."""
+
+    window = 6
+
+    def __init__(self, stand: KafkaStand, producer: AIOKafkaProducer) -> None:
+        self._stand = stand
+        self._producer = producer
+        self._down = False
+        self._late: list[tuple[str, bytes]] = []
+
+    def source(self) -> KafkaConsumer:
+        return KafkaConsumer("events", self._stand.source(window=self.window))
+
+    async def put(self, key: str, number: int) -> bytes:
+        body = f'{{"key":"{key}","number":{number}}}'.encode()
+        if self._down:
+            self._late.append((key, body))
+        else:
+            await self._producer.send_and_wait(TOPIC, body, key=key.encode())
+        return body
+
+    async def behave(self, behaviour: Literal["takes", "down"]) -> None:
+        self._down = behaviour == "down"
+        if self._down:
+            self._stand.cluster.down()
+            return
+        self._stand.cluster.up()
+        late, self._late = self._late, []
+        for key, body in late:
+            await self._producer.send_and_wait(TOPIC, body, key=key.encode())
+
+    async def left(self) -> int:
+        """What the group has not committed."""
+        servers = list(self._stand.cluster.servers)
+        consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False, auto_offset_reset="earliest")
+        admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+        await consumer.start()
+        await admin.start()
+        try:
+            partitions = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
+            ends = await consumer.end_offsets(partitions)
+            committed = await admin.list_consumer_group_offsets("site", partitions=partitions)
+            return sum(end - max(0, committed[one].offset) for one, end in ends.items())
+        finally:
+            await admin.close()
+            await consumer.stop()
+
+
+@pytest.fixture
+async def source_stand(stand: KafkaStand) -> AsyncIterator[KafkaSourceStand]:
+    producer = AIOKafkaProducer(bootstrap_servers=list(stand.cluster.servers), acks="all", enable_idempotence=True)
+    await producer.start()
+    yield KafkaSourceStand(stand, producer)
+    stand.cluster.up()
+    await producer.stop()
 
 
 @pytest.fixture

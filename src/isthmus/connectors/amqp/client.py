@@ -23,7 +23,7 @@ import aio_pika
 from aio_pika.abc import AbstractExchange, DeliveryMode
 from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity, DeliveryError, PublishError
 
-from isthmus.connectors.amqp.link import QUORUM, Link, connect
+from isthmus.connectors.amqp.link import ORDERING_KEY, QUORUM, Link, connect
 from isthmus.connectors.amqp.settings import AmqpEndpoint
 from isthmus.connectors.amqp.words import routing_key_of
 from isthmus.connectors.port import Budget
@@ -99,6 +99,7 @@ class AmqpClient:
             content_type=delivery.content_type,
             delivery_mode=DeliveryMode.PERSISTENT,
             app_id="isthmus",
+            headers={ORDERING_KEY: delivery.ordering_key} if delivery.ordering_key else {},
         )
         try:
             async with asyncio.timeout_at(ends):

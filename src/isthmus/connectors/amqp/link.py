@@ -22,6 +22,9 @@ HEARTBEAT = 10
 """Seconds between two signs of life; a connection without any for twice as long is dead (AMQP 0-9-1, 4.2.7)."""
 _PORT, _TLS_PORT = 5672, 5671
 
+ORDERING_KEY = "isthmus-ordering-key"
+"""Header: messages with the same one keep their order through the consumer's journal."""
+
 QUORUM: dict[str, aio_pika.abc.FieldValue] = {"x-queue-type": "quorum"}
 SINGLE: dict[str, aio_pika.abc.FieldValue] = {**QUORUM, "x-single-active-consumer": True}
 

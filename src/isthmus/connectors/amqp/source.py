@@ -1,6 +1,7 @@
 """AmqpConsumer: takes messages from a quorum queue in its order, and acknowledges what the journal holds.
 
-At most ``window`` messages are here unacknowledged; the rest stays with the broker. A message whose acknowledgement is lost, because
+At most ``window`` messages are here unacknowledged; the rest stays with the broker. Those with the same ordering key (its header) are
+handed over one after the other, others side by side in the queue's order. A message whose acknowledgement is lost, because
 the connection or we went down, comes again and is recognised by the journal.
 """
 
@@ -13,7 +14,7 @@ from contextlib import suppress
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError
 
-from isthmus.connectors.amqp.link import SINGLE, Link, connect
+from isthmus.connectors.amqp.link import ORDERING_KEY, SINGLE, Link, connect
 from isthmus.connectors.amqp.settings import AmqpSource
 from isthmus.connectors.handover import Handover
 from isthmus.connectors.port import Accept
@@ -33,8 +34,6 @@ class AmqpConsumer:
         self._where = f"sources.{name}"
         self._handover: Handover[AbstractIncomingMessage] = Handover(name, f"amqp/{settings.queue}", self.counts, self._durable)
         self._link: Link | None = None
-        self._links = 0
-        """Connections so far: numbers of messages begin anew with each."""
         self._keeping: asyncio.Task[None] | None = None
         self._acks: set[asyncio.Task[None]] = set()
 
@@ -81,7 +80,7 @@ class AmqpConsumer:
         if self._link is not None:
             self.counts["connection-lost"] += 1
         await self._drop()
-        self._handover.forget()
+        self._handover.begin_anew()
         settings = self._settings
         link = await connect(settings, self._where, settings.connect_timeout)
         try:
@@ -89,7 +88,6 @@ class AmqpConsumer:
             queue = await link.queue(settings.queue, SINGLE, self._where)
             if settings.exchange:
                 await link.bind(queue, settings.exchange, settings.binding, self._where)
-            self._links += 1
             await queue.consume(self._receive)
         except (AMQPError, OSError, RuntimeError) as error:
             await link.close()
@@ -107,7 +105,8 @@ class AmqpConsumer:
     # ---- messages ------------------------------------------------------------------------------------------------------------------
 
     async def _receive(self, message: AbstractIncomingMessage) -> None:
-        self._handover.take((self._links, message.delivery_tag or 0), message.body, message)
+        key = message.headers.get(ORDERING_KEY, "")
+        self._handover.take(key if isinstance(key, str) else "", message.body, message)
 
     def _durable(self, message: AbstractIncomingMessage) -> None:
         task = asyncio.get_running_loop().create_task(self._acknowledge(message))

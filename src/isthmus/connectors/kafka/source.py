@@ -1,6 +1,6 @@
 """KafkaConsumer: takes records in the order of their partitions, and commits the offsets of what the journal holds.
 
-An offset is committed when every record before it is durable. Records after it that are durable too come again when we go down in
+Records with the same key are handed over one after the other, others side by side. An offset is committed when every record before it is durable. Records after it that are durable too come again when we go down in
 between, and are recognised by the journal.
 """
 
@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from typing import Any, Protocol
-from zlib import crc32
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -27,13 +26,14 @@ class Record(Protocol):
     topic: str
     partition: int
     offset: int
+    key: bytes | None
     value: bytes | None
 
 
 COMMIT_EVERY = 0.2
 """Seconds between two commits of offsets: what is not committed comes again and costs a duplicate, no more."""
 ANSWERED_WITHIN = 10.0
-"""Seconds that a rebalance waits for the journal, so that the next owner of a partition begins where we end."""
+"""Seconds that a rebalance waits for the journal, so that the next owner of a partition does not overtake us."""
 FIRST, LONGEST = 0.5, 10.0
 """Seconds between two tries to reach the cluster."""
 ENTRY = 0.2
@@ -109,7 +109,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         committed = asyncio.get_running_loop().time()
         self._consumer = consumer
         while not self._end.is_set():
-            room = self._settings.window - self._handover.held - self._handover.unanswered
+            room = self._settings.window - self._handover.here
             if room > 0:
                 for partition, records in (await consumer.getmany(timeout_ms=int(1000 * ENTRY), max_records=room)).items():
                     for record in records:
@@ -125,8 +125,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
     def _take(self, partition: TopicPartition, record: Record) -> None:
         mark = self._marks.setdefault(partition, _Mark(record.offset))
         mark.taken(record.offset)
-        place = (crc32(partition.topic.encode()), partition.partition, record.offset)
-        self._handover.take(place, record.value or b"", record)
+        key = f"{partition.topic}/{partition.partition}/{record.key.hex()}" if record.key else ""
+        self._handover.take(key, record.value or b"", record)
 
     def _durable(self, record: Record) -> None:
         mark = self._marks.get(TopicPartition(record.topic, record.partition))
@@ -149,12 +149,12 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka
         if self._end.is_set():
             await self._handover.stop()
         else:
-            self._handover.forget()
+            self._handover.begin_anew()
 
     # ---- partitions come and go ----------------------------------------------------------------------------------------------------
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] # either will do
-        self._handover.forget()
+        self._handover.begin_anew()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._handover.answered(), ANSWERED_WITHIN)
         if self._consumer is not None:
