@@ -17,7 +17,7 @@ from isthmus.core.failure import Bug, Rejected, Transient
 from isthmus.journals.port import Translated
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite import SqliteJournal, checkpointer
-from isthmus.journals.sqlite.schema import connect_to_read
+from isthmus.journals.sqlite.schema import connect, connect_to_read
 from isthmus.journals.sqlite.statements import statements
 from isthmus.journals.suite.samples import ADT, START, arrival, at, claim, due, message, received
 
@@ -264,4 +264,22 @@ def test_every_statement_is_used_and_can_be_prepared(path: Path) -> None:
     for name, sql in statements().items():
         assert f'"{name}"' in code or name.startswith("deliveries_"), f"{name} is used nowhere"
         connection.execute("EXPLAIN " + sql, dict.fromkeys(re.findall(r":(\w+)", sql), 1) or [1] * _places(sql))
+    connection.close()
+
+
+def test_the_length_of_the_log_is_told_though_its_file_keeps_its_size(path: Path) -> None:
+    path.parent.mkdir()
+    connection = connect(path)
+    log = checkpointer.LogLength(path.with_name("journal.sqlite-wal"))
+    assert not log.is_beyond(1 << 20)
+    connection.execute("CREATE TABLE some (body BLOB)")
+    for beyond in (False, True):
+        connection.execute("INSERT INTO some VALUES (zeroblob(700000))")
+        assert log.is_beyond(1 << 20) == beyond
+    checkpointer.copy(connection)
+    assert log.is_beyond(1 << 20)
+    connection.execute("INSERT INTO some VALUES (zeroblob(10))")  # starts over
+    assert path.with_name("journal.sqlite-wal").stat().st_size > 1 << 20
+    assert not log.is_beyond(1 << 20)
+    log.close()
     connection.close()

@@ -10,19 +10,23 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
-from isthmus.journals.sqlite.schema import connect
+from isthmus.journals.sqlite.schema import PAGE_BYTES, connect
 
-LOG_BYTES = 16 << 20
-"""From this size of the log on a checkpoint is worth its two syncs."""
+LOG_BYTES = 32 << 20
+"""From this length of the log on a checkpoint is worth its two syncs: pages that were written often are carried over once."""
+
+_HEADER, _FRAME = 32, 24 + PAGE_BYTES
+_SALTS_OF_LOG, _SALTS_OF_FRAME, _SALTS = 16, 8, 8
 
 
 class Checkpointer:
     def __init__(self, path: Path, finish: Callable[[], None]) -> None:
         """``finish`` is called from the checkpointer's thread when all but the newest is copied."""
         self._path = path
-        self._log = path.with_name(path.name + "-wal")
+        self._log = LogLength(path.with_name(path.name + "-wal"))
         self._finish = finish
         self._wanted = threading.Event()
         self._ends = False
@@ -31,8 +35,8 @@ class Checkpointer:
         self._thread.start()
 
     def after_commit(self) -> None:
-        """Called by the writer; costs one look at a file's size."""
-        if not self._busy and log_size(self._log) > LOG_BYTES:
+        """Called by the writer; costs two short reads."""
+        if not self._busy and self._log.is_beyond(LOG_BYTES):
             self._busy = True
             self._wanted.set()
 
@@ -43,6 +47,7 @@ class Checkpointer:
         self._ends = True
         self._wanted.set()
         self._thread.join()
+        self._log.close()
 
     def _work(self) -> None:
         connection = connect(self._path)
@@ -56,6 +61,37 @@ class Checkpointer:
                 self._finish()
         finally:
             connection.close()
+
+
+class LogLength:
+    """How long the log is. Its file tells little: it keeps its size when the log starts over, and is then written from the front.
+
+    The log's header and each frame of the present log carry the same two salts, and a frame left from before carries others
+    (sqlite.org/fileformat2.html, 4.1): one look at the frame in question is enough. No lock of SQLite lies on this file, so it may
+    be opened and closed beside it.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._file: FileIO | None = None
+
+    def is_beyond(self, length: int) -> bool:
+        salts = self._salts(_SALTS_OF_LOG)
+        return len(salts) == _SALTS and self._salts(_HEADER + length // _FRAME * _FRAME + _SALTS_OF_FRAME) == salts
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _salts(self, place: int) -> bytes:
+        if self._file is None:
+            with suppress(FileNotFoundError):
+                self._file = FileIO(self._log)
+        if self._file is None:
+            return b""
+        self._file.seek(place)
+        return self._file.read(_SALTS)
 
 
 def copy(connection: sqlite3.Connection) -> None:
