@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ R = TypeVar("R")
 
 def run(main: Coroutine[Any, Any, R]) -> R:
     """Run to the end; on uvloop where it is installed, which is two to five times faster here than the standard loop."""
+    # Libraries write to the log as they please, addresses and values included; what matters here is a notice of our own.
+    logging.getLogger().addHandler(logging.NullHandler())
     factory: Callable[[], asyncio.AbstractEventLoop]
     try:
         from uvloop import new_event_loop as factory  # noqa: PLC0415 - not on every system
