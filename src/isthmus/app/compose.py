@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+import re
+import socket
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,11 +17,16 @@ from isthmus.connectors.port import Budget, Client, Source
 from isthmus.core import Rejected, Site
 from isthmus.engine.budget import TargetBudget
 from isthmus.engine.clock import Clock, SystemClock
+from isthmus.engine.duties import Portion
 from isthmus.engine.engine import Engine
-from isthmus.engine.lifeline import nobody_else, node_name, on_this_host
+from isthmus.engine.lifeline import nobody_else, node_name
+from isthmus.engine.membership import Membership
+from isthmus.engine.shares import Share
 from isthmus.engine.telemetry import Notify
-from isthmus.journals.port import Journal
+from isthmus.journals.port import Journal, SharedJournal
 from isthmus.journals.sealing import Keyring
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Assembly(Struct, kw_only=True):
@@ -50,12 +57,17 @@ def journal_of(settings: JournalSettings, keyring: Keyring, *, read_only: bool =
 
         return Memory(keyring)
     if isinstance(settings, PostgresJournal):
-        from isthmus.journals.postgres import PostgresJournal as Postgres  # noqa: PLC0415 - needs the extra `postgres`
-
-        return Postgres(settings.dsn, keyring, connections=settings.connections)
+        return shared_journal(settings, keyring)
     from isthmus.journals.sqlite import SqliteJournal as Sqlite  # noqa: PLC0415
 
     return Sqlite(settings.path, keyring, read_only=read_only)
+
+
+def shared_journal(settings: PostgresJournal, keyring: Keyring) -> SharedJournal:
+    """The adapter of a journal that several nodes can open."""
+    from isthmus.journals.postgres import PostgresJournal as Postgres  # noqa: PLC0415 - needs the extra `postgres`
+
+    return Postgres(settings.dsn, keyring, connections=settings.connections)
 
 
 @asynccontextmanager
@@ -76,24 +88,42 @@ def sources_of(config: Config) -> dict[str, Source]:
     return {name: SOURCES[placed.kind].load("listen")(name, placed.settings) for name, placed in config.sources.items()}
 
 
-def clients_of(config: Config, clock: Clock) -> dict[str, Client]:
-    """A client for every configured endpoint, not opened yet; all that go to one endpoint share its budget."""
-    return {name: client_of(placed, clock) for name, placed in config.endpoints.items()}
+def clients_of(config: Config, clock: Clock, shares: Mapping[str, Share] | None = None) -> dict[str, Client]:
+    """A client for every configured endpoint, not opened yet; all that go to one endpoint share its budget. ``shares``: what this node
+    may use of it, where several share the journal.
+    """
+    budgets = {name: one.budget for name, one in (shares or {}).items()}
+    return {name: client_of(placed, clock, budgets.get(name)) for name, placed in config.endpoints.items()}
 
 
-def client_of(placed: Placed, clock: Clock) -> Client:
+def client_of(placed: Placed, clock: Clock, budget: Budget | None = None) -> Client:
     """The client of one endpoint."""
-    client: Client = ENDPOINTS[placed.kind].load("connect")(placed.name, placed.settings, _budget(placed, clock))
+    whole = _whole(placed)
+    budget = budget or TargetBudget(clock, calls_per_second=whole.calls_per_second, in_flight=whole.in_flight)
+    client: Client = ENDPOINTS[placed.kind].load("connect")(placed.name, placed.settings, budget)
     return client
 
 
 @asynccontextmanager
-async def assembled(config: Config, site: Site, notify: Notify, *, clock: Clock | None = None) -> AsyncIterator[Assembly]:
-    """Everything that a site needs to run, its journal open; the engine is not started yet."""
+async def assembled(config: Config, site: Site, notify: Notify, *, node: str = "", clock: Clock | None = None) -> AsyncIterator[Assembly]:
+    """Everything that a site needs to run, its journal open; the engine is not started yet. ``node``: which of the nodes that share the
+    journal this is; the host's name unless given.
+    """
     clock = clock or SystemClock()
+    rng = random.Random()  # noqa: S311 - spreads retries and tells incarnations apart, guards nothing
     keyring = keyring_of(config.journal)
-    journal = journal_of(config.journal, keyring)
-    sources, clients = sources_of(config), clients_of(config, clock)
+    journal: Journal
+    place: str | Membership
+    shares: dict[str, Share] = {}
+    if isinstance(config.journal, PostgresJournal):
+        journal = shared = shared_journal(config.journal, keyring)
+        place = member = Membership(shared, _named(node or socket.gethostname()), clock=clock, rng=rng, notify=notify)
+        shares = {name: Share(_whole(placed), member, clock) for name, placed in config.endpoints.items()}
+    elif node:
+        raise Rejected("node-alone", 'this kind of journal is one process\' own: leave --node away, or set [journal] kind to "postgres"')
+    else:
+        journal, place = journal_of(config.journal, keyring), node_name()
+    sources, clients = sources_of(config), clients_of(config, clock, shares)
     await journal.open()
     try:
         engine = Engine(
@@ -102,17 +132,25 @@ async def assembled(config: Config, site: Site, notify: Notify, *, clock: Clock 
             sources,
             clients,
             clock=clock,
-            rng=random.Random(),  # noqa: S311 - spreads retries, guards nothing
-            node=node_name(),
+            rng=rng,
+            node=place,
             pseudonym=keyring.pseudonym,
             notify=notify,
-            is_alive=on_this_host if isinstance(config.journal, PostgresJournal) else nobody_else,
+            is_alive=nobody_else,
+            shares=shares,
         )
         yield Assembly(config=config, site=site, journal=journal, sources=sources, clients=clients, engine=engine, clock=clock)
     finally:
         await journal.close()
 
 
-def _budget(placed: Placed, clock: Clock) -> Budget:
+def _named(node: str) -> str:
+    if not _NAME.fullmatch(node):
+        raise Rejected("node-name", "the name of a node has letters, digits, dots and hyphens only: give it another with --node")
+    return node
+
+
+def _whole(placed: Placed) -> Portion:
+    """What a target allows to all nodes together."""
     settings: Any = placed.settings
-    return TargetBudget(clock, calls_per_second=settings.calls_per_second or None, in_flight=settings.in_flight)
+    return Portion(settings.calls_per_second or None, settings.in_flight)

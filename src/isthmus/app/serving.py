@@ -108,10 +108,10 @@ def shown(request: Reprocess) -> Diff:
 
 
 @asynccontextmanager
-async def serving(config: Config, site: Site, notify: Notify) -> AsyncIterator[Serving]:
+async def serving(config: Config, site: Site, notify: Notify, *, node: str = "") -> AsyncIterator[Serving]:
     """The site runs for as long as the block; leaving it stops at once (``drain`` first for a graceful end)."""
     meters = Meters()
-    async with assembled(config, site, told(meters, notify)) as assembly:
+    async with assembled(config, site, told(meters, notify), node=node) as assembly:
         served = Serving(assembly, meters, await assembly.journal.tallies())
         control = ControlServer(socket_path(config.data), served.act)
         embedded = isinstance(config.journal, SqliteJournal | MemoryJournal)
@@ -125,9 +125,11 @@ async def serving(config: Config, site: Site, notify: Notify) -> AsyncIterator[S
             await assembly.engine.stop()
 
 
-async def serve(config: Config, site: Site, watcher: Watcher, signals: Signals, *, drain: float = DRAIN) -> tuple[Balance, bool]:
+async def serve(
+    config: Config, site: Site, watcher: Watcher, signals: Signals, *, drain: float = DRAIN, node: str = ""
+) -> tuple[Balance, bool]:
     """Run until a signal, drain, and return the balance and whether all could be worked off. Raises the bug that ended a loop."""
-    async with serving(config, site, watcher.notice) as served:
+    async with serving(config, site, watcher.notice, node=node) as served:
         watching = asyncio.create_task(watch(served, watcher))
         try:
             await first(signals.end.wait(), served.assembly.engine.wait(), done(watching))

@@ -417,3 +417,7 @@ class Upkeep(Protocol):
 
 class Journal(Upkeep, Intake, Stages, Outbox, Acts, Archive, Protocol):
     """All of it. A loop asks only for the part that it uses."""
+
+
+class SharedJournal(Journal, Members, Protocol):
+    """One that several nodes can open."""

@@ -3,6 +3,9 @@
 On a terminal a live summary is shown; in a pipe, one line every few seconds. The first Ctrl-C takes nothing more and works off what
 can be; the second ends at once. Either way nothing is lost: what is not delivered goes on at the next start.
 
+On a PostgreSQL journal any number of nodes run one site, each with a name of its own (--node). They share its work; when one is gone,
+the others take over within seconds. One that is drained while others run sees through what it is sending and leaves the rest to them.
+
 Exit code 0 when the sheet balances; 1 when it does not; 2 when the site is not sound, a port is taken or the journal in use; 3 when
 the journal is away.
 """
@@ -29,6 +32,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--drain", type=amount, default=30.0, metavar="SECONDS", help="how long draining may take (default: %(default)s)")
     parser.add_argument(
         "--every", type=amount, default=5.0, metavar="SECONDS", help="pause between two lines in a pipe (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--node", default="", metavar="NAME", help="the name of this node, where several share the journal (default: the host's)"
     )
     json_option(parser)
 
@@ -67,6 +73,8 @@ async def _run(args: argparse.Namespace, terminal: Terminal, config: Config, sit
     signals.install()
     with ExitStack() as stack:
         if terminal.interactive and not args.json:
-            return await serve(config, site, stack.enter_context(LiveWatcher(terminal, config.name)), signals, drain=args.drain)
+            return await serve(
+                config, site, stack.enter_context(LiveWatcher(terminal, config.name)), signals, drain=args.drain, node=args.node
+            )
         plain = PlainWatcher(Terminal(terminal.err) if args.json else terminal, args.every)
-        return await serve(config, site, plain, signals, drain=args.drain)
+        return await serve(config, site, plain, signals, drain=args.drain, node=args.node)

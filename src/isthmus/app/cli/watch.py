@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from isthmus.app.balance import UNSETTLED, Balance
 from isthmus.app.cli.terminal import Terminal
 from isthmus.app.serving import Snapshot
+from isthmus.engine.status import Status
 from isthmus.engine.telemetry import Notice
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ class PlainWatcher:
         breakers = " ".join(f"{name}={one.breaker}" for name, one in snapshot.status.endpoints.items() if one.breaker != "closed")
         self._terminal.line(
             f"{_now()} {'draining ' if snapshot.draining else ''}received {total.received} ({self._rate.of(total.received):.0f}/s) "
-            f"waiting {total.waiting} delivered {total.delivered} due {total.due} dead {total.dead}" + (f" {breakers}" if breakers else "")
+            f"waiting {total.waiting} delivered {total.delivered} due {total.due} dead {total.dead}"
+            + _nodes(snapshot.status)
+            + (f" {breakers}" if breakers else "")
         )
         self._terminal.out.flush()
 
@@ -80,7 +83,8 @@ class LiveWatcher:
 
         sheet, status = snapshot.balance, snapshot.status
         head = Text(
-            f"{self._title}  {'draining …  Ctrl-C again ends it now' if snapshot.draining else 'running  Ctrl-C drains it'}", "bold"
+            f"{self._title}  {'draining …  Ctrl-C again ends it now' if snapshot.draining else 'running  Ctrl-C drains it'} {_nodes(status)}",
+            "bold",
         )
         taken = Table(
             "interface", *(_right(name) for name in ("received", "per s", "duplicates", "invalid", "refused", "waiting")), box=None
@@ -103,6 +107,12 @@ class LiveWatcher:
         told = [Text(text, "red" if level == "error" else "yellow") for level, text in self._notices]
         stopped = [Text(f"{name} is stopped: {one.stopped}", "red") for name, one in sheet.subscriptions.items() if one.stopped]
         return Group(head, "", taken, "", sent, "", *stopped, *told)
+
+
+def _nodes(status: Status) -> str:
+    if status.nodes is None:
+        return ""
+    return f" nodes {len(status.nodes.living)}" + ("" if status.nodes.holds else " (no lease)")
 
 
 class _Totals:

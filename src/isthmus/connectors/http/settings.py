@@ -63,6 +63,10 @@ class HttpSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The address to listen on; ``0.0.0.0`` or ``::`` for all of this machine."""
     port: Port = 0
     """0: any free one (``HttpListener.port`` says which)."""
+    reuse_port: bool = False
+    """Whether other processes of our user may listen on the same port (SO_REUSEPORT): the system shares out new connections among them,
+    so a new process can be started before the old one ends, and no sender is refused.
+    """
     path: str = "/"
     """To which messages are posted."""
     tls: Tls | None = None

@@ -65,7 +65,9 @@ class HttpListener:
         app.router.add_post(settings.path, self._post)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_UNTIL_ANSWERED)
         await runner.setup()
-        site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context, reuse_address=True)
+        site = web.TCPSite(
+            runner, settings.host, settings.port, ssl_context=context, reuse_address=True, reuse_port=settings.reuse_port or None
+        )
         try:
             await site.start()
         except OSError as error:

@@ -51,6 +51,10 @@ class MllpSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The address to listen on; ``0.0.0.0`` or ``::`` for all of this machine."""
     port: Port = 0
     """0: any free one (``MllpListener.port`` says which)."""
+    reuse_port: bool = False
+    """Whether other processes of our user may listen on the same port (SO_REUSEPORT): the system shares out new connections among them,
+    so a new process can be started before the old one ends, and no sender is refused.
+    """
     tls: Tls | None = None
     """Without the table connections are plain. With ``ca``, only senders that show a certificate signed by it are let in (mTLS)."""
     max_bytes: Annotated[int, Meta(ge=1)] = 16 << 20

@@ -58,7 +58,13 @@ class MllpListener:
         )
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: Inlet(shared), settings.host, settings.port, ssl=context, backlog=settings.backlog, reuse_address=True
+                lambda: Inlet(shared),
+                settings.host,
+                settings.port,
+                ssl=context,
+                backlog=settings.backlog,
+                reuse_address=True,
+                reuse_port=settings.reuse_port or None,
             )
         except OSError as error:
             raise Rejected(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Protocol, cast
+from typing import cast
 
 import pytest
 import pytest_asyncio
 
 from isthmus.core.failure import Bug, Rejected
-from isthmus.journals.port import Journal, Members
+from isthmus.journals.port import Members, SharedJournal
 from isthmus.journals.suite.fixtures import MakeJournal
 from isthmus.journals.suite.samples import START, at, claim, delivered, due, keys, stored
 
@@ -18,14 +18,10 @@ ANN, BEN = "ann:1", "ben:1"
 LONG, SHORT = 60.0, 0.05
 
 
-class Shared(Journal, Members, Protocol):
-    """A journal that several nodes can open."""
-
-
 @pytest_asyncio.fixture
-async def nodes(make_journal: MakeJournal) -> AsyncIterator[tuple[Shared, Shared]]:
+async def nodes(make_journal: MakeJournal) -> AsyncIterator[tuple[SharedJournal, SharedJournal]]:
     """The journals of two nodes, open, over one store that is empty at first."""
-    made = cast("Shared", make_journal()), cast("Shared", make_journal())
+    made = cast("SharedJournal", make_journal()), cast("SharedJournal", make_journal())
     for one in made:
         await one.open()
     yield made
@@ -44,7 +40,7 @@ async def expired(journal: Members, node: str) -> None:
 
 @pytest.mark.asyncio
 class TestMembers:
-    async def test_a_beat_tells_who_is_there(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_a_beat_tells_who_is_there(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         ann, ben = nodes
         await ben.join(BEN, LONG)
         await ann.join(ANN, LONG)
@@ -53,7 +49,7 @@ class TestMembers:
         await ben.leave(BEN, START)
         assert await ann.beat(ANN, LONG) == [ANN]
 
-    async def test_a_name_is_taken_while_its_lease_runs(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_a_name_is_taken_while_its_lease_runs(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         ann, other = nodes
         await ann.join(ANN, LONG)
         await ann.join(ANN, LONG)  # once more, because the answer was lost
@@ -66,12 +62,12 @@ class TestMembers:
         with pytest.raises(Rejected, match="node-taken"):
             await ann.join(ANN, LONG)
 
-    async def test_of_two_that_join_under_one_name_one_does(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_of_two_that_join_under_one_name_one_does(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         ended = await asyncio.gather(*(nodes[n % 2].join(f"ann:{n}", LONG) for n in range(8)), return_exceptions=True)
         assert sum(one is None for one in ended) == 1
         assert all(one is None or isinstance(one, Rejected) for one in ended)
 
-    async def test_a_lease_that_ran_out_without_a_burial_is_extended(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_a_lease_that_ran_out_without_a_burial_is_extended(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         ann, ben = nodes
         await ben.join(BEN, LONG)
         await ann.join(ANN, 0.0)
@@ -80,7 +76,7 @@ class TestMembers:
         assert await ben.bury(START) == {}
         assert await ann.beat(ANN, LONG) == [ANN, BEN]
 
-    async def test_the_buried_never_come_back_and_their_claims_are_others(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_the_buried_never_come_back_and_their_claims_are_others(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         ann, ben = nodes
         await ben.join(BEN, LONG)
         await ann.join(ANN, 0.0)
@@ -99,7 +95,7 @@ class TestMembers:
         await ann.join("ann:2", LONG)
         assert await ann.beat("ann:2", LONG) == ["ann:2", BEN]
 
-    async def test_claims_of_a_node_that_nobody_knows_are_released(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_claims_of_a_node_that_nobody_knows_are_released(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         ann, ben = nodes
         await ben.join(BEN, LONG)
         await due(ann, "k1", "k2")
@@ -107,7 +103,9 @@ class TestMembers:
         await claim(ben, limit=1, owner=f"{BEN}/odoo")
         assert await ben.bury(START) == {"host:17:42/odoo": 1}
 
-    async def test_a_successor_of_the_same_name_releases_what_its_predecessor_claimed(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_a_successor_of_the_same_name_releases_what_its_predecessor_claimed(
+        self, nodes: tuple[SharedJournal, SharedJournal]
+    ) -> None:
         ann, again = nodes
         await ann.join(ANN, 0.0)
         await due(ann, "k1")
@@ -116,7 +114,7 @@ class TestMembers:
         assert await again.bury(START) == {f"{ANN}/odoo": 1}
         assert await ann.beat(ANN, LONG) is None
 
-    async def test_who_leaves_releases_what_it_holds(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_who_leaves_releases_what_it_holds(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         ann, ben = nodes
         await ann.join(ANN, LONG)
         await due(ann, "k1")
@@ -126,7 +124,7 @@ class TestMembers:
         assert await ann.beat(ANN, LONG) is None
         await ann.join("ann:2", LONG)
 
-    async def test_a_beat_and_a_burial_at_once_end_in_one_of_the_two(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_a_beat_and_a_burial_at_once_end_in_one_of_the_two(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         ann, ben = nodes
         for turn in range(20):
             node = f"ann:{turn}"
@@ -138,12 +136,12 @@ class TestMembers:
             assert (await stored(ben, mine.id)).state == ("unknown" if buried else "sending")
             await ann.leave(node, START)
 
-    async def test_names_that_mean_nothing_are_a_bug(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_names_that_mean_nothing_are_a_bug(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         for name in ("ann", ":1", "ann/odoo:1"):
             with pytest.raises(Bug, match="node-name"):
                 await nodes[0].join(name, LONG)
 
-    async def test_the_bell_is_heard_by_others_and_not_by_who_rings(self, nodes: tuple[Shared, Shared]) -> None:
+    async def test_the_bell_is_heard_by_others_and_not_by_who_rings(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         ann, ben = nodes
         at_ann: asyncio.Queue[str] = asyncio.Queue()
         at_ben: asyncio.Queue[str] = asyncio.Queue()
