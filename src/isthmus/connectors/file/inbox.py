@@ -15,18 +15,21 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from isthmus.connectors.file.atomic import free_name, sha256
+from isthmus.connectors.file.atomic import TEMPORARY, free_name, sha256_of
 from isthmus.connectors.file.readiness import COMPANIONS, Seen
 
+_SMALL = 1 << 16
 _HEX = re.compile(r"\s*\\?([0-9a-fA-F]{64})(?:\s|\Z)")
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """A file that was read whole."""
+    """A file that was read to its end once, and stood still meanwhile."""
 
     seen: Seen
-    content: bytes
+    path: Path
     digest: str
+    totals: bytes | None
+    """What stands in ``<name>.totals``."""
 
 
 class Flaw(Struct, frozen=True):
@@ -71,28 +74,36 @@ class Inbox:
         return True
 
     def read(self, name: str) -> Taken | Flaw | None:
-        """The content of a claimed file; None when it changes while it is read (then it was put back, to settle)."""
+        """A claimed file; None when it changes while it is read (then it was put back, to settle)."""
         path = self._taking / name
         before = _seen(path)
         if before.size > self._max_bytes:
             return Flaw("too-large", f"larger than max_bytes ({self._max_bytes}): send smaller files, or raise it")
-        content = path.read_bytes()
-        if _seen(path) != before or len(content) != before.size:
+        digest = sha256_of(path) or ""
+        if _seen(path) != before:
             self._put_back(name)
             return None
-        if not content:
+        if not before.size:
             return Flaw("empty", "the file holds nothing: send it again")
-        digest = sha256(content)
         flaw = self._mismatch(name, digest)
-        return flaw or Taken(seen=before, content=content, digest=digest)
+        return flaw or Taken(seen=before, path=path, digest=digest, totals=self._totals(name))
 
     def finish(self, taken: Taken, refusals: Sequence[bytes], remarks: Sequence[str]) -> str:
         """Out of ``taking/``: to ``done``, or to ``refused`` with the answers beside it. Returns the subfolder's name."""
+        return self._finish(taken, "refused" if refusals else "done", refusals, remarks, b"")
+
+    def finish_rows(self, taken: Taken, manifest: bytes, *, whole: bool) -> str:
+        """The same for a file of rows, with its manifest beside it."""
+        return self._finish(taken, "done" if whole else "refused", (), (), manifest)
+
+    def _finish(self, taken: Taken, where: str, refusals: Sequence[bytes], remarks: Sequence[str], manifest: bytes) -> str:
         name = taken.seen.name
         if _seen(self._taking / name) != taken.seen:
             self.reject(name, Flaw("changed", "it was written to after it was complete: write to a temporary name, then rename"))
             return "rejected"
-        target = self._move(name, self._refused if refusals else self._done)
+        target = self._move(name, self._folder / where)
+        if manifest:
+            _write(target, ".manifest.json", manifest)
         if refusals:
             _write(target, ".ack", b"\n".join(refusals))
         if remarks:
@@ -115,6 +126,13 @@ class Inbox:
         if match[1].lower() != digest:
             return Flaw("checksum", "the content is not what its .sha256 file says: send both again")
         return None
+
+    def _totals(self, name: str) -> bytes | None:
+        path = self._taking / f"{name}.totals"
+        try:
+            return path.read_bytes() if path.stat().st_size < _SMALL else b""
+        except FileNotFoundError:
+            return None
 
     def _put_back(self, name: str) -> None:
         for one in (name, *(name + companion for companion in COMPANIONS)):
@@ -158,4 +176,8 @@ def _move_if_there(source: Path, target: Path) -> None:
 
 
 def _write(beside: Path, ending: str, content: bytes) -> None:
-    beside.with_name(beside.name + ending).write_bytes(content)
+    """Seen whole or not at all."""
+    target = beside.with_name(beside.name + ending)
+    draft = target.with_name(f"{TEMPORARY}{target.name}.part")
+    draft.write_bytes(content)
+    draft.rename(target)

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from isthmus.connectors.file.settings import FileSource
 
-COMPANIONS = (".done", ".sha256")
+COMPANIONS = (".done", ".sha256", ".totals")
 """Endings of files that say something about the file whose name stands before."""
 _UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".swp", "~")
 

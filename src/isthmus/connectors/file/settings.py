@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from isthmus.core.failure import Rejected
+from isthmus.formats.rows.row_file import RowFile
+
 
 class FileEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[endpoints.<name>] kind = "file"``: a folder that another system reads."""
@@ -31,7 +34,8 @@ class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[sources.<name>] kind = "file"``: a folder in which another system leaves files.
 
     Beside the files, ``done/`` gets what was taken, ``refused/`` what was refused (with the answer beside it), ``rejected/`` what
-    was no proper file (with the reason beside it).
+    was no proper file (with the reason beside it). A file of rows has its manifest beside it, as ``<name>.manifest.json``; it is in
+    ``refused/`` as soon as one of its rows is.
     """
 
     folder: Path
@@ -46,11 +50,19 @@ class FileSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     settle: Annotated[float, Meta(ge=0)] = 2.0
     """Seconds, for ``complete = "settled"``; longer than the sender ever pauses in the middle of a file."""
-    split: Literal["", "hl7"] = ""
-    """hl7: a file holds any number of messages, perhaps as a batch (FHS/BHS) or in MLLP frames; each is handed over by itself."""
+    split: Literal["", "hl7", "rows"] = ""
+    """hl7: a file holds any number of messages, perhaps as a batch (FHS/BHS) or in MLLP frames; each is handed over by itself.
+    rows: it is a table (CSV and the like, or JSON lines), taken apart as the table ``rows`` says. Either is read as a stream.
+    """
+    rows: RowFile | None = None
+    """For ``split = "rows"``: how the file is written and what becomes a message."""
     order: Literal["name", "mtime"] = "name"
     """In which files that are complete at the same look are taken."""
     max_bytes: Annotated[int, Meta(ge=1)] = 64 << 20
     """A larger file goes to ``rejected/`` unread."""
     window: Annotated[int, Meta(ge=1)] = 256
-    """Messages that are handed over and not yet answered."""
+    """Messages that are handed over and not yet answered; of large ones fewer, so that they have 16 MiB together, or just one."""
+
+    def __post_init__(self) -> None:
+        if (self.split == "rows") != (self.rows is not None):
+            raise Rejected("rows", 'split = "rows" and the table rows belong together: set both or none')

@@ -4,6 +4,7 @@ from isthmus.formats.hl7v2 import mllp
 from isthmus.formats.hl7v2.acknowledge import acknowledge, application_acknowledgement
 from isthmus.formats.hl7v2.acknowledgement import Acknowledgement, read_acknowledgement
 from isthmus.formats.hl7v2.batch import Batch, Piece, split
+from isthmus.formats.hl7v2.batch_stream import BatchStream
 from isthmus.formats.hl7v2.claims import claim, embedded
 from isthmus.formats.hl7v2.contract import Contract
 from isthmus.formats.hl7v2.document import Hl7
@@ -15,6 +16,6 @@ from isthmus.formats.hl7v2.rules import Rule, rule
 from isthmus.formats.hl7v2.segment import Segment
 
 __all__ = [
-    "HL7V2", "NULL", "Acknowledgement", "Batch", "Component", "Contract", "Field", "Group", "Hl7", "Hl7v2", "Piece", "Repetition",
+    "HL7V2", "NULL", "Acknowledgement", "Batch", "BatchStream", "Component", "Contract", "Field", "Group", "Hl7", "Hl7v2", "Piece", "Repetition",
     "Rule", "Segment", "acknowledge", "application_acknowledgement", "claim", "embedded", "mllp", "read_acknowledgement", "rule", "split",
 ]  # fmt: skip

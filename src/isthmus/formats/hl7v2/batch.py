@@ -68,10 +68,13 @@ def split(data: bytes) -> Batch:
     return Batch(messages, tuple(pieces), (*strange, *counted))
 
 
+def begins(data: bytes) -> Iterator[int]:
+    """Where messages, batches and files begin and end: before each of these places a file can be cut."""
+    return (found.start() for found in _START.finditer(data) if _begins_line(data, found.start()))
+
+
 def _ranges(data: bytes) -> Iterator[tuple[What, int, int]]:
-    starts: list[tuple[What, int]] = [
-        (_what(found[1]), found.start()) for found in _START.finditer(data) if _begins_line(data, found.start())
-    ]
+    starts: list[tuple[What, int]] = [(_what(data[start : start + 3]), start) for start in begins(data)]
     position = 0
     for index, (what, start) in enumerate(starts):
         limit = starts[index + 1][1] if index + 1 < len(starts) else len(data)

@@ -46,12 +46,17 @@ class _Level:
         self._found.append(Violation(where, rule, cure, "warning"))
 
 
-def count_batches(pieces: Iterable[tuple[str, bytes]]) -> list[Violation]:
-    """What does not agree, each with its place; warnings, for every message was read all the same."""
-    found: list[Violation] = []
-    batch = _Level("BHS", "BTS", "messages in the batch", found)
-    file = _Level("FHS", "FTS", "batches in the file", found)
-    for what, raw in pieces:
+class BatchCounts:
+    """Sees the pieces of a file one after the other."""
+
+    def __init__(self) -> None:
+        self._found: list[Violation] = []
+        self._batch = _Level("BHS", "BTS", "messages in the batch", self._found)
+        self._file = _Level("FHS", "FTS", "batches in the file", self._found)
+
+    def see(self, what: str, raw: bytes) -> None:
+        """A piece; ``raw`` is looked at in trailers only."""
+        batch, file = self._batch, self._file
         if what == "message":
             batch.count += 1
         elif what in (batch.header, file.header, file.trailer):
@@ -65,6 +70,17 @@ def count_batches(pieces: Iterable[tuple[str, bytes]]) -> list[Violation]:
             file.begin()
         elif what == file.trailer:
             file.end(raw)
-    batch.abandon()
-    file.abandon()
-    return found
+
+    def close(self) -> list[Violation]:
+        """What does not agree, each with its place; warnings, for every message was read all the same."""
+        self._batch.abandon()
+        self._file.abandon()
+        return self._found
+
+
+def count_batches(pieces: Iterable[tuple[str, bytes]]) -> list[Violation]:
+    """The same for all pieces of a file at once."""
+    counts = BatchCounts()
+    for what, raw in pieces:
+        counts.see(what, raw)
+    return counts.close()

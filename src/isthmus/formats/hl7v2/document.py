@@ -194,7 +194,7 @@ def _giants(raw: bytes) -> Giants | None:
     lead = _LEAD.match(raw)
     begin = lead.end() if lead else 0
     head = raw[begin : begin + _HEAD]
-    return find_giants(raw, read_delimiters(head)) if head[:3] == b"MSH" and not wide(raw) else None
+    return find_giants(raw, begin, read_delimiters(head)) if head[:3] == b"MSH" and not wide(raw) else None
 
 
 def _prepare(raw: bytes) -> tuple[bytes, Encoding]:

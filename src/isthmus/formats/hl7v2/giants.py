@@ -54,13 +54,16 @@ class Giants:
         return position
 
 
-def find_giants(raw: bytes, delimiters: Delimiters) -> Giants | None:
-    """The giants of a message; None where it has none, or where its bytes could be taken for a mark or shift between charsets."""
+def find_giants(raw: bytes, begin: int, delimiters: Delimiters) -> Giants | None:
+    """The giants of a message whose MSH stands at ``begin``; None where it has none, or where its bytes could be taken for a mark or shift between charsets."""
     if _BEGINS in raw or b"\x1b" in raw:
         return None
     cuts = tuple(filter(None, (b"\r", b"\n", delimiters.field, delimiters.component, delimiters.repetition, delimiters.subcomponent)))
     ranges: list[tuple[int, int]] = []
-    for start in range(_BLOCK, len(raw) - _BLOCK + 1, _BLOCK):
+    first = min(
+        (end for end in (raw.find(b"\r", begin), raw.find(b"\n", begin)) if end >= 0), default=len(raw)
+    )  # MSH says how to read the rest
+    for start in range(_BLOCK + first - first % _BLOCK, len(raw) - _BLOCK + 1, _BLOCK):
         end = start + _BLOCK
         if any(raw.find(cut, start, end) >= 0 for cut in cuts) or not raw[start - 1 : end].isascii():
             continue  # the byte before it counts too: it might be the first half of a character

@@ -100,6 +100,12 @@ class Accounts:
             if len(self._refusals) < MOST_REFUSALS:
                 self._refusals.append(Refusal(row=row, where=one.where or f"line {line}", rule=one.rule, cure=one.cure))
 
+    def withhold(self, rows: int) -> None:
+        """None of the file's rows is taken: those that are bad were told by ``refuse``, all others are refused for their sake."""
+        if rows > self.refused:
+            self._rules["all-or-nothing"] += rows - self.refused
+        self.messages, self.refused = 0, rows
+
     def manifest(
         self,
         *,

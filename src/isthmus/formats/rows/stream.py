@@ -91,14 +91,29 @@ class Stream:
         """A part without a row, for whoever wants to know whether the header will do."""
         return self._piece(0, 1, b"", 0)
 
-    def manifest(self, accounts: Accounts, sidecar: Declared | None = None) -> Piece:
-        """The last message of the file. ``sidecar``: what a file beside it declares."""
-        told: list[Violation] = list(self.flaws)
+    @property
+    def named(self) -> bool:
+        """The header was read, so that :meth:`header` tells it."""
+        return bool(self._head)
+
+    def all_flaws(self, sidecar: Declared | None = None) -> list[Violation]:
+        """What is wrong with the file as a whole, once it is closed."""
+        told = list(self.flaws)
         for name, declared in (("trailer", self.declared), ("sidecar", sidecar)):
             if declared is not None:
                 told += disagreements(name, declared, self.rows, self.totals)
+        return told
+
+    def manifest(self, accounts: Accounts, sidecar: Declared | None = None) -> Piece:
+        """The last message of the file. ``sidecar``: what a file beside it declares."""
         manifest: Manifest = accounts.manifest(
-            kind=self._file.kind, file=self._digest, size=self.size, rows=self.rows, lines=self.lines, totals=self.totals, flaws=told
+            kind=self._file.kind,
+            file=self._digest,
+            size=self.size,
+            rows=self.rows,
+            lines=self.lines,
+            totals=self.totals,
+            flaws=self.all_flaws(sidecar),
         )
         raw = msgspec.json.encode(manifest) + b"\n"
         label = Label(kind=self._file.kind + MANIFEST, file=self._digest, row=0, rows=0, line=0)
