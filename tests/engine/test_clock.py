@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -102,3 +103,18 @@ async def test_the_clock_of_this_machine_tells_utc_and_sleeps() -> None:
     await clock.sleep(0.001)
     assert clock.monotonic() > before
     assert clock.now().utcoffset() is not None
+
+
+async def test_time_never_goes_back_when_the_machine_is_set_back() -> None:
+    wall = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    clock = SystemClock(lambda: wall)
+    before = clock.now()
+
+    wall -= timedelta(hours=2)
+    after = [clock.now() for _ in range(1000)]
+    assert before <= after[0] < before + timedelta(seconds=1), "what is due in a second must not wait two hours more"
+    assert after == sorted(after)
+    assert after[-1] > before, "and it does not stand still"
+
+    wall += timedelta(hours=3)
+    assert clock.now() == wall, "once the machine has caught up, its time is the time"

@@ -32,11 +32,32 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
+SLOWED = 0.5
+"""How fast time passes while the machine's clock is behind what we have told already."""
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
 class SystemClock:
-    """The time of this machine."""
+    """The time of this machine, which never goes back.
+
+    What waits for its time (a retry, a probe) would wait an hour longer when somebody sets the clock back by an hour. So from then on
+    time goes on from where it was, at half speed, until the machine's clock has caught up.
+    """
+
+    def __init__(self, wall: Callable[[], datetime] = _wall) -> None:
+        self._wall = wall
+        self._told = wall()
+        self._told_at = time.monotonic()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        wall, at = self._wall(), time.monotonic()
+        if wall < self._told:
+            wall = self._told + timedelta(seconds=(at - self._told_at) * SLOWED)
+        self._told, self._told_at = wall, at
+        return wall
 
     def monotonic(self) -> float:
         return time.monotonic()
