@@ -7,10 +7,10 @@ from typing import Literal
 from msgspec import Struct
 
 from isthmus.app.drill.field import DoStrike
-from isthmus.app.drill.strikes import answers, clocks, kills
+from isthmus.app.drill.strikes import answers, clocks, disks, kills, restarts
 
-Need = Literal["gates", "mllp", "http", "odoo", "root", "postgres", "sqlite"]
-"""What a drill cannot do without: endpoints with a port · an endpoint of this kind · the rights of root · a journal of this kind."""
+Need = Literal["gates", "mllp", "odoo", "image", "postgres", "sqlite"]
+"""What a drill cannot do without: endpoints with a port · an endpoint of this kind · a disk on an image file · a journal of this kind."""
 
 
 class Drill(Struct, frozen=True, kw_only=True):
@@ -22,10 +22,8 @@ class Drill(Struct, frozen=True, kw_only=True):
     needs: tuple[Need, ...] = ()
     times: int = 1
     """How often it strikes, unless told otherwise."""
-    least: float = 0.0
-    """Seconds that the fault lasts at least, to mean anything."""
-    rate: float = 0.0
-    """Messages a second; 0: as the command line says."""
+    disk: Literal["small", "image", ""] = ""
+    """On what kind of disk the journal lies."""
 
 
 _ALL = (
@@ -103,6 +101,41 @@ _ALL = (
         words="The wall clock is set forward and back by up to thirty days. What is due goes on, nothing is given up for its age,"
         " nothing is pruned.",
         strike=clocks.jump,
+    ),
+    Drill(
+        name="disk-full",
+        title="the disk is full",
+        words="The journal's disk fills up. Senders are told to wait, nobody is acknowledged what was not kept, and with room it goes on by"
+        " itself.",
+        strike=disks.full,
+        disk="small",
+        needs=("sqlite",),
+    ),
+    Drill(
+        name="power",
+        title="the power goes",
+        words="The power fails at random moments: whatever was written to the disk and not synced is gone. What was acknowledged is there.",
+        strike=disks.cut,
+        disk="image",
+        needs=("sqlite", "image"),
+        times=5,
+    ),
+    Drill(
+        name="odoo-restart",
+        title="Odoo is restarted in the middle of a batch",
+        words="Odoo's process dies while it works on a batch, and comes back with what it had committed. Each record is there once.",
+        strike=restarts.odoo,
+        needs=("odoo",),
+        times=2,
+    ),
+    Drill(
+        name="postgres-restart",
+        title="PostgreSQL is restarted",
+        words="The journal's database ends every session and refuses new ones for a while. Senders wait, nothing is acknowledged that is not"
+        " kept, and it goes on by itself.",
+        strike=restarts.postgres,
+        needs=("postgres",),
+        times=2,
     ),
     Drill(
         name="kill",

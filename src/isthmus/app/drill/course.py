@@ -14,6 +14,7 @@ from msgspec import Struct
 from isthmus.app.config import Config, JournalSettings
 from isthmus.app.drill.accounts import account
 from isthmus.app.drill.catalogue import DRILLS, Drill, Need
+from isthmus.app.drill.disks import why_not_image, why_not_mount
 from isthmus.app.drill.field import Field, until
 from isthmus.app.drill.load import Load
 from isthmus.app.drill.messages import sayings
@@ -95,16 +96,18 @@ async def _in_sandbox(  # noqa: PLR0917 - handed through by one caller
     rng = Random(f"{settings.seed}/{drill.name}")  # noqa: S311 - repeatable, and guards nothing
     sandbox = Sandbox(site, config, rng, journal=journal)
     try:
+        if drill.disk and not (drill.disk == "small" and why_not_mount()):
+            sandbox.mount(drill.disk)
         await sandbox.furnish()
         node = NodeProcess(sandbox.plan, sandbox.folder / "node.log")
         stream = sayings(site, config.folder, sandbox.config.sources.keys(), settings.seed)
-        load = Load(sandbox.speakers(CONNECTIONS), stream, rate=drill.rate or settings.rate, rng=Random(rng.random()))  # noqa: S311
+        load = Load(sandbox.speakers(CONNECTIONS), stream, rate=settings.rate, rng=Random(rng.random()))  # noqa: S311
         field = Field(
             sandbox=sandbox,
             node=node,
             load=load,
             rng=rng,
-            seconds=max(settings.seconds, drill.least),
+            seconds=settings.seconds,
             times=settings.times or drill.times,
             timeout=max((policy_for(one.classification).timeout for one in site.subscriptions), default=10.0),
             tell=tell,
@@ -134,6 +137,10 @@ async def _take_place(drill: Drill, field: Field, settings: Settings, report: Dr
     if recovered:
         report.recovery = _round(node.standing["asked"] - field.strikes[-1].healed)
     await node.stop()
+    for step in field.after:
+        await step()
+    if field.set_aside:
+        report.hurt += f"; {field.set_aside} attempts failed or were unknown"
     report.seconds = _round(time.monotonic() - started)
     field.tell("counts")
     report.account = await account(sandbox.config, sandbox.site, load.ledger, load.mistaken, sandbox.sinks)
@@ -183,8 +190,10 @@ def _lacks(need: Need, kinds: set[str], settings: Settings) -> str:
     match need:
         case "gates" if not kinds & {"http", "mllp", "odoo"}:
             return "the site has no endpoint with a connection"
-        case "mllp" | "http" | "odoo" if need not in kinds:
+        case "mllp" | "odoo" if need not in kinds:
             return f"the site has no endpoint of kind {need}"
+        case "image":
+            return why_not_image()
         case "postgres" if not settings.dsn:
             return "it needs a journal on PostgreSQL: --journal postgres --dsn DSN"
         case "sqlite" if settings.dsn:

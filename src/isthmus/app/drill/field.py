@@ -44,6 +44,8 @@ class Field(Struct, kw_only=True):
     strikes: list[Strike] = []
     tell: Callable[[str], None] = lambda _text: None
     """Progress, for whoever looks on."""
+    after: list[Callable[[], Awaitable[None]]] = []
+    """What has to be done once everything is worked off, before it is counted."""
 
     @property
     def gates(self) -> list[Gate]:
@@ -58,6 +60,11 @@ class Field(Struct, kw_only=True):
     def in_the_air(self) -> int:
         """Messages and deliveries that somebody has sent and nobody has answered."""
         return self.load.in_the_air + sum(gate.in_the_air for gate in self.gates)
+
+    @property
+    def set_aside(self) -> int:
+        """Attempts that did not succeed: to be tried again, to be checked, or dead."""
+        return sum(self.node.counts[f"AttemptsSettled.{state}"] for state in ("due", "unknown", "dead"))
 
     @asynccontextmanager
     async def harm(self) -> AsyncIterator[Strike]:

@@ -130,6 +130,8 @@ class _Near(asyncio.Protocol):
             self._latency = self._gate.latency()
         if self._far is None:
             self._early.append(data)
+        elif self._far.is_closing():
+            self.end(abort=True)
         else:
             self._far.write(data)
 

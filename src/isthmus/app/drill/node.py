@@ -20,12 +20,13 @@ import msgspec
 from isthmus.app import loop
 from isthmus.app.balance import UNSETTLED, balance
 from isthmus.app.compose import Assembly, assembled
-from isthmus.app.drill.clock import JumpingClock
+from isthmus.app.drill.clock import Wall
 from isthmus.app.drill.plan import NodePlan, config_of
 from isthmus.app.drill.writes import die_at
 from isthmus.app.loop import Signals, done, first
 from isthmus.app.site_loader import load_site
 from isthmus.core import Failure
+from isthmus.engine.clock import SystemClock
 from isthmus.engine.telemetry import Notice
 
 EVERY = 0.1
@@ -46,16 +47,16 @@ def notice(one: Notice) -> None:
 async def main(plan: NodePlan) -> None:
     config = config_of(plan)
     site = load_site(config.folder, config.name).site
-    clock, signals = JumpingClock(), Signals()
+    wall, signals = Wall(), Signals()
     signals.install()
-    async with assembled(config, site, notice, clock=clock) as assembly:
+    async with assembled(config, site, notice, clock=SystemClock(wall)) as assembly:
         if plan.die_at:
             die_at(assembly.journal, plan.die_at, plan.die_when, tell)
         try:
             await assembly.engine.start()
             tell("ready")
             standing = asyncio.create_task(_standing(assembly))
-            obeying = asyncio.create_task(_obey(clock, signals))
+            obeying = asyncio.create_task(_obey(wall, signals))
             await first(signals.end.wait(), assembly.engine.wait(), done(standing), done(obeying))
             await assembly.engine.drain(_DRAIN)
             for task in (standing, obeying):
@@ -78,14 +79,14 @@ async def _standing(assembly: Assembly) -> None:
         await asyncio.sleep(EVERY)
 
 
-async def _obey(clock: JumpingClock, signals: Signals) -> None:
+async def _obey(wall: Wall, signals: Signals) -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := (await reader.readline()).decode().split():
         match line:
             case ["clock", seconds]:
-                clock.jump(float(seconds))
-                tell("clock", offset=clock.offset.total_seconds())
+                wall.jump(float(seconds))
+                tell("clock", offset=wall.offset.total_seconds())
             case _:
                 signals.ask()
 

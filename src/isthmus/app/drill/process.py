@@ -41,8 +41,8 @@ class NodeProcess:
     def __init__(self, plan: Callable[[], Path], log: Path) -> None:
         """``plan``: writes down what the next one is told, and says where."""
         self.heard: list[Told] = []
-        self.counts: Counter[str] = Counter()
-        """What notices counted: ``ClaimsReleased.claims``, ``AttemptsSettled.unknown``…"""
+        self.counts: Counter[str | tuple[str, str]] = Counter()
+        """What notices counted: ``ClaimsReleased.claims``, ``AttemptsSettled.unknown``; with the endpoint's name, of that endpoint alone."""
         self.standing: dict[str, Any] = {}
         """The last line about where everything stands."""
         self.ready_at = 0.0
@@ -111,6 +111,15 @@ class NodeProcess:
         if self.alive:
             os.kill(self.pid, number)
 
+    async def freeze(self) -> None:
+        """Stop it where it is; returns when every thread stands."""
+        self.signal(signal.SIGSTOP)
+        while self.alive and not _stands(self.pid):  # noqa: ASYNC110 - the kernel tells nobody
+            await asyncio.sleep(0)
+
+    def thaw(self) -> None:
+        self.signal(signal.SIGCONT)
+
     def order(self, line: str) -> None:
         """Tell it something: ``clock 3600``."""
         if self._process is not None and self._process.stdin is not None:
@@ -146,6 +155,15 @@ class NodeProcess:
         for name, value in told.items():
             if isinstance(value, int):
                 self.counts[f"{what}.{name}"] += value
+                self.counts[f"{what}.{name}", told.get("endpoint", "")] += value
         if what == "ready":
             self.ready_at = document["at"]
             self._ready.set()
+
+
+def _stands(pid: int) -> bool:
+    """Whether every thread of it is stopped, or gone."""
+    try:
+        return all(stat.read_text().rpartition(")")[2].split()[0] in "TtZ" for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
+    except OSError:
+        return False

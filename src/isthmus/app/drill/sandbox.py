@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import structs
 
 from isthmus.app.config import Config, JournalSettings, Placed, SqliteJournal
+from isthmus.app.drill.disks import Image, Small
 from isthmus.app.drill.gate import Gate
 from isthmus.app.drill.plan import NodePlan, When, plan_of
 from isthmus.app.drill.sinks import PRACTISED, Sink, sink_for
@@ -54,6 +55,8 @@ class Sandbox:
         self.data = self.folder / "data"
         """What the node writes; a drill of disks mounts something else here."""
         self.data.mkdir()
+        self.disk: Small | Image | None = None
+        """Where the data folder lies, if not on the machine's own disk."""
         self.site = site
         self.sinks: dict[str, Sink] = {}
         self.gates: dict[str, Gate] = {}
@@ -78,6 +81,10 @@ class Sandbox:
         self.config = structs.replace(self.config, data=self.data, journal=journal, sources=sources, endpoints=endpoints)
         _ours(self.config, {gate.port for gate in self.gates.values()}, self.folder)
 
+    def mount(self, disk: Literal["small", "image"]) -> None:
+        """Put the data folder on a disk of its own; raises ``Rejected`` where that cannot be."""
+        self.disk = Small(self.data) if disk == "small" else Image(self.data, self.folder)
+
     def plan(self, *, die_at: int = 0, die_when: When = "after") -> Path:
         """Write down what the node is told; the file's path."""
         plan: NodePlan = structs.replace(plan_of(self.config), die_at=die_at, die_when=die_when)
@@ -99,6 +106,8 @@ class Sandbox:
             await gate.close()
         for sink in self.sinks.values():
             await sink.stop()
+        if self.disk is not None:
+            self.disk.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _endpoint(self, placed: Placed) -> Placed:

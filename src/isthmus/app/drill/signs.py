@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 from isthmus.app.drill.field import Strike
 from isthmus.app.drill.process import Told
@@ -21,7 +22,7 @@ _CONTAINS = frozenset({"SourceSlowed", "MessagesTurnedAway", "EndpointPaused", "
 
 def detection(heard: Sequence[Told], strikes: Sequence[Strike]) -> tuple[float | None, str]:
     """Seconds to the first sign after a strike, the worst of all strikes that left one, and the first of these signs."""
-    found = [(one.at - strike.began, one.line or one.what) for strike in strikes if (one := _first(heard, strike, is_sign)) is not None]
+    found = [(one.at - began, one.line or one.what) for began, one in _firsts(heard, strikes, is_sign)]
     if not found:
         return None, ""
     return round(max(seconds for seconds, _ in found), 3), found[0][1]
@@ -29,7 +30,7 @@ def detection(heard: Sequence[Told], strikes: Sequence[Strike]) -> tuple[float |
 
 def containment(heard: Sequence[Told], strikes: Sequence[Strike]) -> float | None:
     """Seconds until no more harm was done: a breaker opened, senders were paused, what was uncertain was set aside."""
-    found = [one.at - strike.began for strike in strikes if (one := _first(heard, strike, contains)) is not None]
+    found = [one.at - began for began, one in _firsts(heard, strikes, contains)]
     return round(max(found), 3) if found else None
 
 
@@ -47,5 +48,11 @@ def _set_aside(one: Told) -> bool:
     return any(one.told.get(name) for name in names)
 
 
-def _first(heard: Sequence[Told], strike: Strike, fits: Callable[[Told], bool]) -> Told | None:
-    return next((one for one in heard if strike.began <= one.at <= strike.healed + _LATE and fits(one)), None)
+def _firsts(heard: Sequence[Told], strikes: Sequence[Strike], fits: Callable[[Told], bool]) -> Iterator[tuple[float, Told]]:
+    """When each strike began, and the first that fits after it and before the next strike."""
+    ends = [*(strike.began for strike in strikes[1:]), math.inf]
+    for strike, end in zip(strikes, ends, strict=True):
+        until = min(end, strike.healed + _LATE)
+        found = next((one for one in heard if strike.began <= one.at <= until and fits(one)), None)
+        if found is not None:
+            yield strike.began, found

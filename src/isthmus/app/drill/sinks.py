@@ -129,7 +129,8 @@ class Erp:
     speaks: Speaks = "http"
     _MODELS = ("account.move", "stock.picking", "project.task", "calendar.event")
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.practice = PracticeOdoo(path=path)
         self._wanted: set[str] = set()
 

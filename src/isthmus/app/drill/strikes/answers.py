@@ -23,8 +23,7 @@ async def outage(field: Field) -> Hurt:
         for gate in field.gates:
             await gate.open(gate.port)
     broken = sum(gate.struck["broken"] for gate in field.gates)
-    failed = _failed(field)
-    return Hurt(failed, f"{failed} attempts failed, {broken} connections broke with something in the air")
+    return Hurt(field.set_aside, f"every receiver was off for {field.seconds:g} s, {broken} connections broke with something in the air")
 
 
 def spoiling(
@@ -49,7 +48,7 @@ def spoiling(
             for gate in gates:
                 gate.draw = lambda: PASS
         times = sum(gate.struck[kind] for gate in gates)
-        return Hurt(times, f"{words.format(n=times)}, {_failed(field)} attempts were left unknown or to be tried again")
+        return Hurt(times, words.format(n=times))
 
     return strike
 
@@ -104,8 +103,3 @@ async def lost(field: Field) -> Hurt:
             gate.draw = lambda: PASS
     deaf, swallowed = field.load.struck["deaf"], sum(gate.struck["lose"] for gate in field.gates)
     return Hurt(min(deaf, swallowed), f"{deaf} senders and we {swallowed} times did not hear the acknowledgement")
-
-
-def _failed(field: Field) -> int:
-    counts = field.node.counts
-    return counts["AttemptsSettled.due"] + counts["AttemptsSettled.unknown"] + counts["AttemptsSettled.dead"]

@@ -53,6 +53,7 @@ async def writes(field: Field) -> Hurt:
                     await field.node.kill()
                     break  # so few writes happen in a run
             for told in field.node.since(field.strikes[-1].began, "dying"):
+                field.strikes[-1].began = told.at
                 struck[f"{told.told['write']} {when}"] += 1
     field.node.prepare = field.sandbox.plan
     async with field.harm():
