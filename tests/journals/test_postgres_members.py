@@ -1,4 +1,4 @@
-"""Nodes that share a PostgreSQL journal: leases, burials and the bell, with several connections, processes and a paused one."""
+"""Nodes that share a PostgreSQL journal, beside what the suite asks of any: races at the row, a lost bell, a paused process."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TypeVar
 import asyncpg
 import pytest
 
-from isthmus.core.failure import Bug, Rejected, Transient
+from isthmus.core.failure import Transient
 from isthmus.journals.port import Journal, Members
 from isthmus.journals.postgres import PostgresJournal
 from isthmus.journals.sealing import Keyring
-from isthmus.journals.suite.samples import ME, START, at, claim, delivered, due, keys, stored
+from isthmus.journals.suite.samples import ME, START, claim, delivered, due, stored
 
 pytestmark = pytest.mark.postgres
 
@@ -36,14 +36,6 @@ async def nodes(postgres_dsn: str) -> AsyncIterator[list[PostgresJournal]]:
         await node.close()
 
 
-async def expired(journal: Members, node: str) -> None:
-    """Until the lease of this node has run out; by the store's clock, which only its members can be asked for."""
-    await journal.join("watch:1", LONG)
-    while node in (await journal.beat("watch:1", LONG) or ()):
-        await asyncio.sleep(0.005)
-    await journal.leave("watch:1", START)
-
-
 async def until(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not done():
@@ -55,86 +47,6 @@ def test_it_has_the_whole_port() -> None:
 
     journal = PostgresJournal("postgresql://nowhere", Keyring.ephemeral())
     takes(journal, journal)  # what the type checkers look at
-
-
-async def test_a_beat_tells_who_is_there(nodes: list[PostgresJournal]) -> None:
-    ann, ben = nodes
-    await ben.join(BEN, LONG)
-    await ann.join(ANN, LONG)
-    assert await ann.beat(ANN, LONG) == [ANN, BEN]
-    assert await ben.beat(BEN, LONG) == [ANN, BEN]
-    await ben.leave(BEN, START)
-    assert await ann.beat(ANN, LONG) == [ANN]
-
-
-async def test_a_name_is_taken_while_its_lease_runs(nodes: list[PostgresJournal]) -> None:
-    ann, other = nodes
-    await ann.join(ANN, LONG)
-    await ann.join(ANN, LONG)  # once more, because the answer was lost
-    with pytest.raises(Rejected, match="node-taken"):
-        await other.join("ann:2", LONG)
-    assert await ann.beat(ANN, SHORT) == [ANN]
-    await expired(other, ANN)
-    await other.join("ann:2", LONG)
-    assert await ann.beat(ANN, LONG) is None
-    with pytest.raises(Rejected, match="node-taken"):
-        await ann.join(ANN, LONG)
-
-
-async def test_of_two_that_join_under_one_name_one_does(nodes: list[PostgresJournal]) -> None:
-    ended = await asyncio.gather(*(nodes[n % 2].join(f"ann:{n}", LONG) for n in range(8)), return_exceptions=True)
-    assert sum(one is None for one in ended) == 1
-    assert all(one is None or isinstance(one, Rejected) for one in ended)
-
-
-async def test_a_lease_that_ran_out_without_a_burial_is_extended(nodes: list[PostgresJournal]) -> None:
-    ann, ben = nodes
-    await ann.join(ANN, SHORT)
-    await expired(ben, ANN)
-    assert await ann.beat(ANN, LONG) == [ANN]
-    assert await ben.bury(START) == {}
-    assert await ann.beat(ANN, LONG) == [ANN]
-
-
-async def test_the_buried_never_come_back_and_their_claims_are_others(nodes: list[PostgresJournal]) -> None:
-    ann, ben = nodes
-    await ben.join(BEN, LONG)
-    await ann.join(ANN, SHORT)
-    first, second, third = await due(ann, "k1", "k2", "k3")
-    await claim(ann, limit=1, owner=f"{ANN}/odoo")
-    await claim(ann, limit=1, owner=f"{ANN}/odoo 2")
-    await claim(ben, limit=1, owner=f"{BEN}/odoo")
-    await expired(ben, ANN)
-    assert await ben.bury(at(1)) == {f"{ANN}/odoo": 1, f"{ANN}/odoo 2": 1}
-    assert await ben.bury(at(1)) == {}
-    assert [(await stored(ben, one.id)).state for one in (first, second, third)] == ["unknown", "unknown", "sending"]
-    assert await ann.beat(ANN, LONG) is None
-    with pytest.raises(Rejected, match="node-taken"):
-        await ann.join(ANN, LONG)
-    await ann.settle([delivered(first.id)], f"{ANN}/odoo")
-    assert (await stored(ben, first.id)).state == "unknown", "a settlement counts while its claim is held"
-    await ann.join("ann:2", LONG)
-    assert await ann.beat("ann:2", LONG) == ["ann:2", BEN]
-
-
-async def test_claims_of_a_node_that_nobody_knows_are_released(nodes: list[PostgresJournal]) -> None:
-    ann, ben = nodes
-    await ben.join(BEN, LONG)
-    await due(ann, "k1", "k2")
-    await claim(ann, limit=1, owner="host:17:42/odoo")
-    await claim(ben, limit=1, owner=f"{BEN}/odoo")
-    assert await ben.bury(START) == {"host:17:42/odoo": 1}
-
-
-async def test_who_leaves_releases_what_it_holds(nodes: list[PostgresJournal]) -> None:
-    ann, ben = nodes
-    await ann.join(ANN, LONG)
-    await due(ann, "k1")
-    await claim(ann, owner=f"{ANN}/odoo")
-    await ann.leave(ANN, at(1))
-    assert await keys(ben, now=at(1)) == ["k1"]
-    assert await ann.beat(ANN, LONG) is None
-    await ann.join("ann:2", LONG)
 
 
 async def _after(milliseconds: int, work: Awaitable[T]) -> T:
@@ -177,25 +89,6 @@ async def test_a_beat_waits_for_the_burial_that_is_being_committed(nodes: list[P
     assert await beat is None
     await gravedigger.close()
     await watcher.close()
-
-
-async def test_names_that_mean_nothing_are_a_bug(nodes: list[PostgresJournal]) -> None:
-    for name in ("ann", ":1", "ann/odoo:1"):
-        with pytest.raises(Bug, match="node-name"):
-            await nodes[0].join(name, LONG)
-
-
-async def test_the_bell_is_heard_by_others_and_not_by_who_rings(nodes: list[PostgresJournal]) -> None:
-    ann, ben = nodes
-    at_ann: list[str] = []
-    at_ben: list[str] = []
-    await ann.listen(at_ann.append)
-    await ben.listen(at_ben.append)
-    await ann.ring({"due odoo", "received"})
-    await ben.ring({"other"})
-    await ben.ring(frozenset())
-    await until(lambda: len(at_ben) == 2 and len(at_ann) == 1)
-    assert (sorted(at_ben), at_ann) == (["due odoo", "received"], ["other"])
 
 
 async def test_the_bell_hangs_again_after_its_connection_was_lost(nodes: list[PostgresJournal], postgres_dsn: str) -> None:
