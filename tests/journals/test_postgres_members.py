@@ -14,7 +14,8 @@ import asyncpg
 import pytest
 
 from isthmus.core.failure import Transient
-from isthmus.journals.port import Journal, Members
+from isthmus.journals.nodes import Members
+from isthmus.journals.port import Journal
 from isthmus.journals.postgres import PostgresJournal
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.suite.samples import ME, START, claim, delivered, due, stored

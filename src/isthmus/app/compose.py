@@ -23,7 +23,8 @@ from isthmus.engine.lifeline import nobody_else, node_name
 from isthmus.engine.membership import Membership
 from isthmus.engine.shares import Share
 from isthmus.engine.telemetry import Notify
-from isthmus.journals.port import Journal, SharedJournal
+from isthmus.journals.nodes import SharedJournal
+from isthmus.journals.port import Journal
 from isthmus.journals.sealing import Keyring
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

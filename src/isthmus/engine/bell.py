@@ -12,7 +12,7 @@ from contextlib import suppress
 from isthmus.core.failure import Transient
 from isthmus.engine.clock import Clock
 from isthmus.engine.wake import Wake
-from isthmus.journals.port import Members
+from isthmus.journals.nodes import Members
 
 NODES, TRANSLATOR, COURIERS = "nodes", "translator", "courier"
 PAUSE = 0.02

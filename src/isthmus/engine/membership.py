@@ -27,7 +27,8 @@ from isthmus.engine.clock import Clock, Timer
 from isthmus.engine.duties import falls_to, name_of
 from isthmus.engine.telemetry import ClaimsReleased, LeaseLapsed, NodeBuried, NodesChanged, Notify
 from isthmus.engine.wake import Wake
-from isthmus.journals.port import Members, Outbox
+from isthmus.journals.nodes import Members
+from isthmus.journals.port import Outbox
 
 LEASE = 3.0
 """Seconds. A node that is gone is missed after this."""

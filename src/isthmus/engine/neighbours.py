@@ -14,7 +14,7 @@ from isthmus.engine.porter import Porter
 from isthmus.engine.shares import Share, Shares
 from isthmus.engine.status import NodesStatus
 from isthmus.engine.supervisor import Loop
-from isthmus.journals.port import Members
+from isthmus.journals.nodes import Members
 
 
 class Neighbours:

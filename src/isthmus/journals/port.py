@@ -15,7 +15,7 @@ randomness are inputs. A method that returns has made its writes durable. What t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Literal, Protocol
@@ -347,46 +347,6 @@ class Archive(Protocol):
     async def tallies(self) -> Sequence[Tally]: ...
 
 
-# ---- several nodes ------------------------------------------------------------------------------------------------------------
-
-
-class Members(Protocol):
-    """Nodes that share a journal: who is there, and who takes over from whom. Only adapters that several processes can open have it.
-
-    A lease says that a node may send; its time is the store's, so clocks of nodes need not agree. Leases are for progress. What keeps
-    the journal right is its state: a settlement counts while its claim is held, a plan while the cursor is where it was read, a
-    translation while the message still waits.
-    """
-
-    async def join(self, node: str, lease: float) -> None:
-        """A node begins, with a lease of so many seconds. A node's name is new at each start (``NAME:incarnation``); raises ``Rejected``
-        (``node-taken``) while the lease of another incarnation of NAME runs.
-        """
-        ...
-
-    async def beat(self, node: str, lease: float) -> Sequence[str] | None:
-        """Extend the lease from now on; all nodes whose leases run, in order of their names. None when this node was buried: its claims
-        are others' now, and it has to join again under a new incarnation. A lease that ran out without a burial may be extended.
-        """
-        ...
-
-    async def bury(self, now: datetime) -> Mapping[str, int]:
-        """Remove the nodes whose leases have run out; what they were sending becomes unknown, in the same transaction. Owner → claims."""
-        ...
-
-    async def leave(self, node: str, now: datetime) -> None:
-        """A node ends; what it still has claimed becomes unknown."""
-        ...
-
-    async def ring(self, topics: AbstractSet[str]) -> None:
-        """Tell the other nodes that there is work; outside of any transaction, lost without harm (loops look by themselves too)."""
-        ...
-
-    async def listen(self, rung: Callable[[str], None]) -> None:
-        """From now on ``rung(topic)`` is called for what other nodes ring, until the journal is closed."""
-        ...
-
-
 # ---- upkeep --------------------------------------------------------------------------------------------------------------------
 
 
@@ -417,7 +377,3 @@ class Upkeep(Protocol):
 
 class Journal(Upkeep, Intake, Stages, Outbox, Acts, Archive, Protocol):
     """All of it. A loop asks only for the part that it uses."""
-
-
-class SharedJournal(Journal, Members, Protocol):
-    """One that several nodes can open."""

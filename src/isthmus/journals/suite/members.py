@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from isthmus.core.failure import Bug, Rejected
-from isthmus.journals.port import Members, SharedJournal
+from isthmus.journals.nodes import Members, SharedJournal
 from isthmus.journals.suite.fixtures import MakeJournal
 from isthmus.journals.suite.samples import START, at, claim, delivered, due, keys, stored
 
