@@ -71,8 +71,8 @@ class Store:
 
     def close(self) -> None:
         """What waits is finished; the log is carried into the file, so that what lies there is one whole file."""
-        self._tidier.close()
         self.writer.close()
+        self._tidier.close()
         self.readers.close()
         self._session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._session.connection.close()
