@@ -61,7 +61,7 @@ class Runs:
         old = ", ".join(str(row["number"]) for row in runs)
         tables = ", ".join(f"isthmus.{family}_{row['number']}" for row in runs)
         async with session.transaction():
-            await session.script("begin_merge", family=family, run=number)
+            await session.script("begin_merge", family=family, run=number, tables=tables)
             await session.script(f"merge_{family}", run=number, old=old)
             for turn in range(_EXCHANGES):
                 try:

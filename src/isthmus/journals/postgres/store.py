@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Final, Literal, TypeVar
@@ -20,6 +21,8 @@ _SETTINGS: Final = {
     "search_path": "isthmus",
     "timezone": "UTC",
     "jit": "off",
+    # The plans are known beforehand: to plan anew with each call's values costs more than the call, the more runs and shelves there are.
+    "plan_cache_mode": "force_generic_plan",
     # Every query has its index, which gives the rows in the order wanted. A plan that was made while a table was small must not
     # scan it, nor sort all that waits, when it has grown.
     "enable_seqscan": "off",
@@ -27,9 +30,21 @@ _SETTINGS: Final = {
     "enable_mergejoin": "off",
     "enable_hashjoin": "off",
     "enable_material": "off",
+    # A node that is paused or cut off within a transaction must not hold its locks until somebody notices: others would wait for them
+    # when they take over. Shorter than a lease; a node that is late by so much tries again.
+    "idle_in_transaction_session_timeout": "2s",
+    # What is sent to a node that no packet reaches any more.
+    "tcp_user_timeout": "10s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
 }
 _CONNECT_SECONDS: Final = 10.0
 _SCRIPT_SECONDS: Final = 3_600.0
+_COMMAND_SECONDS: Final = 60.0
+"""A server that takes longer for one of the journal's small statements is as good as gone; its standby may be, for which it waits."""
+_SILENCE: Final = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 8_000}
+"""Seconds, and milliseconds: after eight to ten seconds without a sign of the other end a connection is given up."""
 _TRIES: Final = 5
 
 # What passes by itself, or with another node's help: connection lost or refused, server starting or stopping, standby promoted,
@@ -41,6 +56,7 @@ _TRANSIENT: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
     TimeoutError,
 )
@@ -97,7 +113,9 @@ class Store:
                 min_size=1,
                 max_size=self._connections,
                 timeout=_CONNECT_SECONDS,
+                command_timeout=_COMMAND_SECONDS,
                 server_settings=dict(_SETTINGS),
+                init=_notice_silence,
                 reset=_nothing_to_reset,
             )
 
@@ -112,6 +130,7 @@ class Store:
         with _told_apart():
             connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS, server_settings=dict(_SETTINGS))
             try:
+                await _notice_silence(connection)
                 yield connection
             finally:
                 connection.terminate()
@@ -148,6 +167,16 @@ class Store:
                 with _thrown_away_if_confused(connection):
                     async with connection.transaction(isolation=isolation, readonly=isolation is not None):
                         return await work(Session(connection, self._seals, self._places))
+
+
+async def _notice_silence(connection: asyncpg.Connection[Row] | asyncpg.pool.PoolConnectionProxy[Row]) -> None:
+    """A network that is cut says nothing; by default the kernel believes in a connection for a quarter of an hour."""
+    wire = connection._transport.get_extra_info("socket")  # type: ignore[union-attr]  # noqa: SLF001 - asyncpg has no setting for it
+    if wire is not None and wire.family in (socket.AF_INET, socket.AF_INET6):
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _SILENCE.items():
+            if (option := getattr(socket, name, None)) is not None:  # not every system has all of them
+                wire.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def _nothing_to_reset(connection: asyncpg.Connection[Row]) -> None:

@@ -278,6 +278,8 @@ CREATE TABLE spared (
     PRIMARY KEY (interface, message)
 );
 
+-- What is looked up in a table that is small now is looked up in LATERAL (… LIMIT 1), which can only be the index.
+
 -- ---- views ------------------------------------------------------------------------------------------------------------------
 
 CREATE VIEW message_now AS
@@ -286,7 +288,7 @@ SELECT
     coalesce((SELECT 'received' FROM untranslated u WHERE u.seq = m.seq), t.state, 'translated') AS state,
     coalesce(t.reason, '') AS reason
 FROM message m
-LEFT JOIN trouble t ON t.seq = m.seq;
+LEFT JOIN LATERAL (SELECT * FROM trouble WHERE trouble.seq = m.seq LIMIT 1) AS t ON true;
 
 CREATE VIEW delivery_now AS
 SELECT
@@ -304,9 +306,9 @@ SELECT
         WHERE due.endpoint = u.endpoint AND due.line = u.line AND due.line <> '' AND due.lead
     ), '') END AS behind
 FROM delivery d
-LEFT JOIN due u ON u.seq = d.seq
-LEFT JOIN sending s ON s.seq = d.seq
-LEFT JOIN ended e ON e.seq = d.seq;
+LEFT JOIN LATERAL (SELECT * FROM due WHERE due.seq = d.seq LIMIT 1) AS u ON true
+LEFT JOIN LATERAL (SELECT * FROM sending WHERE sending.seq = d.seq LIMIT 1) AS s ON true
+LEFT JOIN LATERAL (SELECT * FROM ended WHERE ended.seq = d.seq LIMIT 1) AS e ON true;
 
 -- Whether nothing of a message is waiting for anybody: no translator, mend, subscription, courier or person.
 CREATE FUNCTION finished(bigint) RETURNS boolean LANGUAGE sql STABLE AS $$

@@ -15,12 +15,14 @@ SELECT pg_relation_size(format('isthmus.%s_%s', $1::text, $2::integer)::regclass
 -- message at the same moment must meet in one run, or the later must see the other's.
 CREATE TABLE isthmus.{family}_{run} (LIKE isthmus.{family} INCLUDING INDEXES, CHECK (run = {run}));
 ALTER TABLE isthmus.{family} ATTACH PARTITION isthmus.{family}_{run} FOR VALUES IN ({run});
-LOCK TABLE isthmus.{family} IN SHARE MODE;
+SET LOCAL lock_timeout = '100ms';
+LOCK TABLE ONLY isthmus.{family} IN SHARE MODE;
 UPDATE isthmus.run SET open = false, since = clock_timestamp() WHERE family = '{family}' AND open;
 INSERT INTO isthmus.run (family, number, tier, open) VALUES ('{family}', {run}, 0, true);
 
 -- name: begin_merge
--- Read from beginning to end and sorted: what lies at random is not looked up entry by entry.
+-- Read from beginning to end and sorted: what lies at random is not looked up entry by entry. Autovacuum is sent away from these tables
+-- now, for it would not go at once when they are exchanged.
 SET LOCAL enable_seqscan = on;
 SET LOCAL enable_indexscan = off;
 SET LOCAL enable_indexonlyscan = off;
@@ -29,6 +31,7 @@ SET LOCAL maintenance_work_mem = '128MB';
 SET LOCAL max_parallel_workers_per_gather = 0;
 SET LOCAL max_parallel_maintenance_workers = 0;
 SET LOCAL lock_timeout = '1500ms';
+LOCK TABLE {tables} IN SHARE UPDATE EXCLUSIVE MODE;
 CREATE TABLE isthmus.{family}_{run} (LIKE isthmus.{family}, CHECK (run = {run}));
 
 -- name: merge_known
@@ -43,7 +46,7 @@ CREATE INDEX ON isthmus.locator_{run} (token, seq) WITH (fillfactor = 100);
 -- name: lock_family
 -- Taken for the moment of the exchange; who waits for it lets nobody past, so not for long.
 SET LOCAL lock_timeout = '100ms';
-LOCK TABLE isthmus.{family} IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE ONLY isthmus.{family} IN ACCESS EXCLUSIVE MODE;
 
 -- name: exchange_runs
 ALTER TABLE isthmus.{family} ATTACH PARTITION isthmus.{family}_{run} FOR VALUES IN ({run});

@@ -96,7 +96,7 @@ DO $$ BEGIN
     LOCK TABLE isthmus.body_{shelf} IN SHARE MODE;
     IF NOT EXISTS (SELECT FROM isthmus.body_{shelf}) THEN
         SET LOCAL lock_timeout = '100ms';
-        LOCK TABLE isthmus.body IN ACCESS EXCLUSIVE MODE;
+        LOCK TABLE ONLY isthmus.body IN ACCESS EXCLUSIVE MODE;
         DROP TABLE isthmus.body_{shelf};
         DELETE FROM isthmus.shelf WHERE number = {shelf};
     END IF;
