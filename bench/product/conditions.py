@@ -24,7 +24,7 @@ def conditions(stores: Sequence[Store], folder: Path, before: tuple[float, float
     return Conditions(
         at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         version=version("isthmus"),
-        commit=_git("rev-parse", "--short=12", "HEAD"),
+        commit=commit(),
         changed=bool(_git("status", "--porcelain", "--untracked-files=no", "--", "src", "bench")),
         cpu=_line("/proc/cpuinfo", "model name"),
         cores=len(os.sched_getaffinity(0)),
@@ -40,6 +40,10 @@ def conditions(stores: Sequence[Store], folder: Path, before: tuple[float, float
         seconds=seconds,
         note=note,
     )
+
+
+def commit() -> str:
+    return _git("rev-parse", "--short=12", "HEAD")
 
 
 def quiet(folder: Path) -> tuple[float, float]:

@@ -22,6 +22,10 @@ class Load(Struct, frozen=True, kw_only=True):
     cpu: float
     """Seconds that the generator itself took."""
 
+    @property
+    def acks_per_s(self) -> float:
+        return self.acked / self.seconds
+
 
 class Ledger(Struct, frozen=True, kw_only=True):
     """Every message of one run."""

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.product.report import NAMES, median, ordered, verdict
-from bench.product.results import Conditions, Results, Run, Soak, System
+from bench.product.results import Conditions, Profile, Results, Run, Soak, System
 
 TARGETS = (
     ("delivered/s at 32 connections, SQLite", "≥ 5,000"),
@@ -21,15 +21,16 @@ TARGETS = (
 QUOTED = (("1", "39"), ("8", "70"), ("32", "56"), ("four threads, order given up", "148"))
 
 
-def page(results: Results, name: str, soaks: Sequence[tuple[str, Soak]]) -> str:
+def page(results: Results, name: str, soaks: Sequence[tuple[str, Soak]], profiles: Sequence[Profile]) -> str:
     """``soaks``: each with the name of its file."""
-    return "\n".join(_lines(results, name, soaks)) + "\n"
+    return "\n".join(_lines(results, name, soaks, profiles)) + "\n"
 
 
-def _lines(results: Results, name: str, soaks: Sequence[tuple[str, Soak]]) -> Iterator[str]:
+def _lines(results: Results, name: str, soaks: Sequence[tuple[str, Soak]], profiles: Sequence[Profile]) -> Iterator[str]:
     yield from _head(name)
     yield from _targets(results)
     yield from _costs(results)
+    yield from _profiles(profiles)
     yield from _soaks(soaks)
     yield from _others(results)
     yield from _conditions(results.conditions)
@@ -99,6 +100,19 @@ def _costs(results: Results) -> Iterator[str]:
     yield "Commits, WAL and syncs are per message: PostgreSQL's by its own counters; SQLite's syncs by `strace`, in a run of its own (a sync of SQLite is a commit or a"
     yield "checkpoint)."
     yield ""
+
+
+def _profiles(profiles: Sequence[Profile]) -> Iterator[str]:
+    for one in profiles:
+        yield f"## Where the CPU goes: {NAMES[one.system]}, {one.connections} connections"
+        yield f"At {one.acks_per_s:,.0f} acknowledgements a second. By thread, microseconds of CPU a message:"
+        yield ""
+        yield from _table(("thread", "µs a message"), ((thread, f"{used:.0f}") for thread, used in one.threads.items()))
+        yield ""
+        yield "And the event loop's own time by part, as a profiler sees it (it weighs Python heavier than C):"
+        yield ""
+        yield from _table(("part", "share"), ((part, f"{share:.0%}") for part, share in one.shares.items()))
+        yield ""
 
 
 def _soaks(soaks: Sequence[tuple[str, Soak]]) -> Iterator[str]:

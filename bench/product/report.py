@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
-from bench.product.results import Results, Round, Run, Soak
+from bench.product.results import Profile, Results, Round, Run, Soak
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "explanation" / "performance.md"
 RESULTS = PAGE.parent.parent.parent / "bench" / "results"
@@ -83,7 +83,7 @@ def page(results: Results, name: str) -> str:
     """docs/explanation/performance.md."""
     from bench.product import performance_page
 
-    return performance_page.page(results, name, soaks())
+    return performance_page.page(results, name, soaks(), profiles())
 
 
 def load(path: Path) -> Results:
@@ -92,6 +92,16 @@ def load(path: Path) -> Results:
 
 def load_soak(path: Path) -> Soak:
     return msgspec.json.decode(path.read_bytes(), type=Soak)
+
+
+def profiles() -> list[Profile]:
+    """The newest of each system."""
+    found = {
+        one.system: one
+        for path in sorted(RESULTS.glob("profile-*.json"))
+        for one in (msgspec.json.decode(path.read_bytes(), type=Profile),)
+    }
+    return list(found.values())
 
 
 def soaks() -> list[tuple[str, Soak]]:

@@ -97,6 +97,22 @@ class Results(Struct, frozen=True, kw_only=True):
     syncs: tuple[Syncs, ...] = ()
 
 
+class Profile(Struct, frozen=True, kw_only=True):
+    """Where the CPU of a loaded site goes."""
+
+    at: str
+    commit: str
+    system: System
+    connections: int
+    messages: int
+    acks_per_s: float
+    threads: dict[str, float]
+    """Microseconds a message, by thread, and of the database server; without a profiler."""
+    shares: dict[str, float]
+    """Of the event loop's time, by part of the product, as a profiler sees it."""
+    note: str = ""
+
+
 class Soak(Struct, frozen=True, kw_only=True):
     """A long load, with the memory of the engine's process as it went."""
 
