@@ -17,12 +17,11 @@ from isthmus.core.message import Message
 from isthmus.journals.port import Arrival
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite.intake import identifier_key, kind_token
-from isthmus.journals.sqlite.locator import FANOUT_BITS, FIRST_BITS, Both, Fresh, entry, id_key, prefix
+from isthmus.journals.sqlite.locator import FANOUT_BITS, FIRST_BITS, entry, id_key, prefix
 from isthmus.journals.sqlite.records import MessageHead, StepRecord, body_aad, seal_delivery, seal_event, seal_head, seal_step
 from isthmus.journals.sqlite.schema import connect, migrate
-from isthmus.journals.sqlite.session import Session, micros, place
+from isthmus.journals.sqlite.session import Session, micros, nothing_known, place
 from isthmus.journals.sqlite.stages import delivery_key, line_token
-from isthmus.journals.sqlite.statements import statements
 from isthmus.journals.sqlite.tidier import ENOUGH
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -101,7 +100,7 @@ def fill(path: Path, keyring: Keyring, plan: list[int], waiting: int) -> tuple[l
     migrate(connection, path)
     for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000", "locking_mode = EXCLUSIVE"):
         connection.execute("PRAGMA " + pragma)
-    session = Session(connection, statements(), keyring, Both(Fresh(), Fresh()))
+    session = Session(connection, keyring, *nothing_known())
     sizes = [len(plan) - 1 - level for level, runs in enumerate(plan) for _ in range(runs)]
     total = sum(FIRST_RUN << FANOUT_BITS * size for size in sizes)
     filling = _Filling(session, total, waiting)

@@ -223,7 +223,7 @@ async def test_history_is_one_whole_file_after_closing(journal: SqliteJournal, p
 
 HOT = (
     "known_messages", "untranslated", "translating", "known_events", "known_deliveries", "upcoming", "claim", "settling", "promote", "demote",
-    "held", "owned", "owners", "next_due", "locate", "pages", "pages_between", "common", "delivery_at", "find_these", "take", "drop_due", "find_by_verdict", "find_received",
+    "held", "owned", "owners", "next_due", "pages", "pages_between", "common", "delivery_at", "find_these", "take", "drop_due", "find_by_verdict", "find_received",
     "find_by_kind", "find_by_interface", "deliveries_of_message", "lead", "steps", "answers", "count_events", "chunks", "body", "place_of_message",
 )  # fmt: skip
 

@@ -21,7 +21,6 @@ from isthmus.journals.sqlite.locating import all_seqs_of_id, beginning, newest
 from isthmus.journals.sqlite.locator import (
     COMMON,
     Beginning,
-    Both,
     Fresh,
     cut,
     entry,
@@ -34,9 +33,8 @@ from isthmus.journals.sqlite.locator import (
 )
 from isthmus.journals.sqlite.merging import Merge
 from isthmus.journals.sqlite.schema import connect, connect_to_read, migrate
-from isthmus.journals.sqlite.session import LAST_SEQ, Session
-from isthmus.journals.sqlite.sieve import Run, Sieve
-from isthmus.journals.sqlite.statements import statements
+from isthmus.journals.sqlite.session import LAST_SEQ, Session, nothing_known
+from isthmus.journals.sqlite.sieve import Sieve
 from isthmus.journals.suite.model import Walk
 from isthmus.journals.suite.samples import arrival, due, message, received
 
@@ -84,12 +82,13 @@ def test_keys_with_many_entries_are_told_apart(pairs: list[tuple[bytes, int]], o
 @given(st.lists(KEYS, unique=True, max_size=60))
 def test_a_sieve_never_hides_what_is_there(keys: list[bytes]) -> None:
     page = b"".join(entry(b"\x11" + key[1:], 1) for key in keys)
-    sieve = Sieve()
+    sieve = Sieve(16)
     found = [b""] * 256
     found[0x11] = prints(page)
-    sieve.runs[3] = Run(3, 8, found)
-    assert all(sieve.places(b"\x11" + key[1:]) == [3 << 32 | 0x11] for key in keys)
-    assert sieve.places(b"\x12" + bytes(7)) == []
+    sieve.add((3, 8), found)
+    assert all(sieve.places(b"\x11" + key[1:], sieve.runs) == [3 << 32 | 0x11] for key in keys)
+    assert sieve.places(b"\x12" + bytes(7), sieve.runs) == []
+    assert sieve.places(b"\x12" + bytes(7), [(3, 8), (4, 10)]) == [4 << 32 | 0x48]
 
 
 def test_what_only_looks_like_a_key_is_not_taken_for_one() -> None:
@@ -115,9 +114,10 @@ class Locating(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> None:
-        self.session = Session(self.connection, statements(), RING, Both(Fresh(), Fresh()), Sieve())
+        self.session = Session(self.connection, RING, *nothing_known(), writes=True)
         self.session.load()
-        self.reading = Session(self.connection, statements(), RING, self.session.fresh)
+        self.reading = Session(self.connection, RING, self.session.fresh, self.session.sieves)
+        self.elsewhere = Session(self.connection, RING, *nothing_known())
 
     def commit(self) -> None:
         self.session.flush()
@@ -171,13 +171,14 @@ class Locating(RuleBasedStateMachine):
 
     @rule()
     def read_prints(self) -> None:
-        assert self.session.sieve is not None
-        for run in self.session.sieve.unknown():
-            run.prints = merging.read_prints(self.reading, run)
+        for sieve in self.session.sieves:
+            for number, bits in sieve.unknown():
+                sieve.prints[number] = merging.read_prints(self.reading, number, bits)
 
     @invariant()
     def everything_is_found(self) -> None:
-        for session in (self.session, self.reading):
+        self.elsewhere.load_fresh()
+        for session in (self.session, self.reading, self.elsewhere):
             for id in self.random.sample(list(self.ids), min(12, len(self.ids))):
                 assert set(all_seqs_of_id(session, id)) == self.ids[id]
                 assert self.ids[id] <= set(beginning(session, id[:8]))

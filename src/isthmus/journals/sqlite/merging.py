@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from isthmus.journals.sqlite.locating import IDENTIFIERS, IDS
 from isthmus.journals.sqlite.locator import FANOUT, FANOUT_BITS, FIRST_BITS, KEY, merged, merged_without_common, prints, seq_of
 from isthmus.journals.sqlite.session import Row, Session
-from isthmus.journals.sqlite.sieve import SIEVED_BITS, Run
+from isthmus.journals.sqlite.sieve import SIEVED
 
 SLICE = 8
 """Pages of each source that are merged in one step: some four thousand entries."""
@@ -59,11 +59,10 @@ def write_fresh(session: Session) -> None:
             continue
         number = _new_run(session, family, FIRST_BITS, "whole")
         session.many("keep_page", [(number << 32 | page, entries) for page, entries in pages])
-        if family == IDS and session.sieve is not None:
-            found = [b""] * (1 << FIRST_BITS)
-            for page, entries in pages:
-                found[page] = prints(entries)
-            session.sieve.runs[number] = Run(number, FIRST_BITS, found)
+        found = [b""] * (1 << FIRST_BITS)
+        for page, entries in pages:
+            found[page] = prints(entries)
+        session.sieves[family].add((number, FIRST_BITS), found)
         fresh.written()
     session.run("drop_fresh")
 
@@ -89,7 +88,7 @@ def begin(session: Session, family: int, bits: int) -> Merge | None:
     into = bits + FANOUT_BITS
     number = _new_run(session, family, into, "growing")
     session.many("bequeath", [(number, one) for one in free])
-    return Merge(number, family, into, free, prints=[] if family == IDS and into <= SIEVED_BITS else None)
+    return Merge(number, family, into, free, prints=[] if into <= SIEVED[family] else None)
 
 
 def under_way(session: Session) -> list[Merge]:
@@ -140,10 +139,9 @@ def finish(session: Session, merge: Merge) -> None:
     """The new run takes over."""
     session.run("whole", merge.number)
     session.run("gone", merge.number)
-    if session.sieve is not None and merge.family == IDS:
-        for number in merge.sources:
-            session.sieve.runs.pop(number, None)
-        session.sieve.runs[merge.number] = Run(merge.number, merge.bits, merge.prints)
+    sieve = session.sieves[merge.family]
+    sieve.drop(merge.sources)
+    sieve.add((merge.number, merge.bits), merge.prints)
 
 
 def gone(session: Session) -> list[tuple[int, int]]:
@@ -157,12 +155,14 @@ def drop(session: Session, number: int, bits: int, page: int) -> None:
     session.run("drop_pages", number << 32 | page, number << 32 | last)
     if last >= (1 << bits) - 1:
         session.run("drop_run", number)
+        for sieve in session.sieves:
+            sieve.forget(number)
 
 
-def read_prints(session: Session, run: Run) -> list[bytes]:
+def read_prints(session: Session, number: int, bits: int) -> list[bytes]:
     """For a reader, after a start."""
-    found = [b""] * (1 << run.bits)
-    base = run.number << 32
-    for place, entries in session.each("pages_of", base, base | (1 << run.bits) - 1):
+    found = [b""] * (1 << bits)
+    base = number << 32
+    for place, entries in session.each("pages_of", base, base | (1 << bits) - 1):
         found[place - base] = prints(entries)
     return found

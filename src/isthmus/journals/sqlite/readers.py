@@ -13,8 +13,8 @@ from typing import TypeVar
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite.locator import Both, Fresh
 from isthmus.journals.sqlite.schema import connect_to_read
-from isthmus.journals.sqlite.session import Session
-from isthmus.journals.sqlite.statements import statements
+from isthmus.journals.sqlite.session import Session, nothing_known
+from isthmus.journals.sqlite.sieve import Sieve
 
 T = TypeVar("T")
 
@@ -22,13 +22,14 @@ T = TypeVar("T")
 class Readers:
     """A small pool. Each read sees everything that was committed before it began.
 
-    ``fresh`` is the writer's, of the same process; None where another process writes: then each read loads what is not merged.
+    ``known``: what the writer of the same process has in memory; None where another process writes: then each read loads what is in
+    no run yet.
     """
 
-    def __init__(self, path: Path, keyring: Keyring, fresh: Both[Fresh] | None, threads: int) -> None:
+    def __init__(self, path: Path, keyring: Keyring, known: tuple[Both[Fresh], Both[Sieve]] | None, threads: int) -> None:
         self._path = path
         self._keyring = keyring
-        self._fresh = fresh
+        self._known = known
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="isthmus-journal-reader", initializer=self._connect)
@@ -44,16 +45,14 @@ class Readers:
     def _connect(self) -> None:
         connection = connect_to_read(self._path)
         self._connections.append(connection)
-        self._local.session = Session(
-            connection, statements(), self._keyring, Both(Fresh(), Fresh()) if self._fresh is None else self._fresh
-        )
+        self._local.session = Session(connection, self._keyring, *(self._known or nothing_known()))
 
     def _read(self, read: Callable[[Session], T]) -> T:
         """In one transaction, so that a story is of one moment."""
         session: Session = self._local.session
         session.connection.execute("BEGIN")
         try:
-            if self._fresh is None:
+            if self._known is None:
                 session.load_fresh()
             return read(session)
         finally:

@@ -11,11 +11,9 @@ from typing import NoReturn, TypeVar
 
 from isthmus.core.failure import Rejected
 from isthmus.journals.sealing import Keyring
-from isthmus.journals.sqlite.locator import Both, Fresh
 from isthmus.journals.sqlite.readers import Readers
 from isthmus.journals.sqlite.schema import connect_to_read
-from isthmus.journals.sqlite.session import Session
-from isthmus.journals.sqlite.statements import statements
+from isthmus.journals.sqlite.session import Session, nothing_known
 from isthmus.journals.sqlite.store import file_size, same_ring
 
 T = TypeVar("T")
@@ -47,7 +45,7 @@ class Reading:
             connection = connect_to_read(path)
             try:
                 _same_schema(connection, path)
-                same_ring(Session(connection, statements(), keyring, Both(Fresh(), Fresh())), path)
+                same_ring(Session(connection, keyring, *nothing_known()), path)
             finally:
                 connection.close()
         except sqlite3.Error as error:

@@ -15,7 +15,8 @@ from isthmus.journals.rules import Noun
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite.locator import Both, Fresh
 from isthmus.journals.sqlite.records import StepRecord, seal_step
-from isthmus.journals.sqlite.sieve import Sieve
+from isthmus.journals.sqlite.sieve import SIEVED, Sieve
+from isthmus.journals.sqlite.statements import statements
 
 Row = tuple[Any, ...]
 
@@ -33,14 +34,15 @@ class Session:
     """For reading it is used as it is; the writer adds :meth:`load`, :meth:`flush` and :meth:`finish`."""
 
     def __init__(
-        self, connection: sqlite3.Connection, sql: dict[str, str], keyring: Keyring, fresh: Both[Fresh], sieve: Sieve | None = None
+        self, connection: sqlite3.Connection, keyring: Keyring, fresh: Both[Fresh], sieves: Both[Sieve], *, writes: bool = False
     ) -> None:
         self.connection = connection
         self.keyring = keyring
         self.fresh = fresh
-        self.sieve = sieve
-        """The writer's; None where only reading is done."""
-        self._sql = sql
+        self.sieves = sieves
+        self.writes = writes
+        """It is the writer's, and so knows all runs."""
+        self._sql = statements()
         self._counts: dict[tuple[Noun, str, str], int] = {}
         self._last = self._saved = 0
         self._shelves: dict[str, int] = {}
@@ -97,8 +99,8 @@ class Session:
         self._last = max(self._last, self._saved)  # a number is never given twice
         self._shelves = dict(self.rows("shelves"))
         self.listeners = {name: Listener(frozenset(msgspec.json.decode(types)), lane) for name, types, lane in self.rows("listeners")}
-        if self.sieve is not None:
-            self.sieve.load(self.rows("whole_runs", 0))
+        for family, sieve in enumerate(self.sieves):
+            sieve.load(self.rows("whole_runs", family))
         self.load_fresh()
         self.forget()
 
@@ -159,6 +161,11 @@ class Session:
     def ended(self) -> None:
         """The transaction is committed, or taken back."""
         self._run = Both([], [])
+
+
+def nothing_known() -> tuple[Both[Fresh], Both[Sieve]]:
+    """What is in memory of the locator before anything was read."""
+    return Both(Fresh(), Fresh()), Both(Sieve(SIEVED.ids), Sieve(SIEVED.identifiers))
 
 
 def place(shelf: int, seq: int) -> int:

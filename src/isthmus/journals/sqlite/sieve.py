@@ -1,50 +1,64 @@
-"""What the writer knows of the runs of ids, so that it need not look into them for an id that is new: two bytes an entry, in memory.
+"""What is known of the runs without reading them: two bytes an entry, in memory.
 
 Every message and delivery is looked for before it is kept, and nearly always it is not there. The sieve says so in about a
-microsecond, with one wrong "perhaps" in some hundred; without it each run would cost a row to read.
+microsecond, with one wrong "perhaps" in some hundred; without it each run would cost a page to read. A run never changes, and no
+number comes twice while the journal is open, so readers may use the sieve for whatever runs their view of the file has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec import Struct
+from isthmus.journals.sqlite.locator import Both, prefix
 
-from isthmus.journals.sqlite.locator import prefix
+Run = tuple[int, int]
+"""Number, and how many pages it has as a power of two."""
 
-SIEVED_BITS = 16
-"""Runs of more pages (some seven million entries) are asked directly: there are few, and memory stays bounded to some 70 MB."""
-
-
-class Run(Struct):
-    number: int
-    bits: int
-    prints: list[bytes] | None = None
-    """Of each page; None while they are not known: then the page itself is asked."""
+SIEVED = Both(ids=16, identifiers=14)
+"""The largest runs of each family that are sieved; beyond, pages are asked directly: such runs are few, and memory stays bounded to
+some 70 and 20 MB. Identifiers are looked for by people, ids with every message.
+"""
 
 
 class Sieve:
-    """Only the writer's thread changes it; prints that were read aside are put in as a whole."""
+    """Of one family. Only the writer's thread changes ``runs``; ``prints`` are put in as a whole."""
 
-    def __init__(self) -> None:
-        self.runs: dict[int, Run] = {}
+    def __init__(self, most_bits: int) -> None:
+        self.most_bits = most_bits
+        self.runs: list[Run] = []
+        """All whole runs, as the writer knows them."""
+        self.prints: dict[int, list[bytes]] = {}
+        """Of the pages of a run, by its number."""
 
-    def load(self, rows: Iterable[tuple[int, int]]) -> None:
-        """Number and bits of all whole runs; prints of those known before are kept."""
-        self.runs = {number: self.runs.get(number) or Run(number, bits) for number, bits in rows}
+    def load(self, runs: Iterable[Run]) -> None:
+        self.runs = list(runs)
 
     def unknown(self) -> list[Run]:
         """Runs of which the prints should be read."""
-        return [run for run in self.runs.values() if run.prints is None and run.bits <= SIEVED_BITS]
+        return [(number, bits) for number, bits in self.runs if number not in self.prints and bits <= self.most_bits]
 
-    def places(self, key: bytes) -> list[int]:
-        """Pages that may hold this key."""
-        bits, mark = prefix(key), key[4:6]
+    def add(self, run: Run, prints: list[bytes] | None) -> None:
+        self.runs = [*self.runs, run]
+        if prints is not None:
+            self.prints[run[0]] = prints
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        gone = set(numbers)
+        self.runs = [run for run in self.runs if run[0] not in gone]
+
+    def forget(self, number: int) -> None:
+        """A run's pages are dropped."""
+        self.prints.pop(number, None)
+
+    def places(self, key: bytes, runs: Iterable[Run]) -> list[int]:
+        """Pages of these runs that may hold this key."""
+        first, mark, known = prefix(key), key[4:6], self.prints
         found: list[int] = []
-        for run in self.runs.values():
-            page = bits >> (32 - run.bits)
-            if run.prints is None or _holds(run.prints[page], mark):
-                found.append(run.number << 32 | page)
+        for number, bits in runs:
+            page = first >> (32 - bits)
+            prints = known.get(number)
+            if prints is None or _holds(prints[page], mark):
+                found.append(number << 32 | page)
         return found
 
 

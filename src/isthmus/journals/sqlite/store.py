@@ -9,13 +9,10 @@ from pathlib import Path
 from isthmus.core.failure import Rejected
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite.checkpointer import log_size
-from isthmus.journals.sqlite.locator import Both, Fresh
 from isthmus.journals.sqlite.lock import WriterLock
 from isthmus.journals.sqlite.readers import Readers
 from isthmus.journals.sqlite.schema import connect, migrate
-from isthmus.journals.sqlite.session import Session
-from isthmus.journals.sqlite.sieve import Sieve
-from isthmus.journals.sqlite.statements import statements
+from isthmus.journals.sqlite.session import Session, nothing_known
 from isthmus.journals.sqlite.tidier import Tidier
 from isthmus.journals.sqlite.writer import Writer
 
@@ -34,7 +31,7 @@ class Store:
         self._session = session
         self._loop = loop
         self.writer = Writer(session, loop)
-        self.readers = Readers(path, session.keyring, session.fresh, READERS)
+        self.readers = Readers(path, session.keyring, (session.fresh, session.sieves), READERS)
         self._tidier = Tidier(path, session, self.writer, self.readers, loop)
         self.writer.start(self._tidier.after_commit)
 
@@ -48,7 +45,7 @@ class Store:
             connection = connect(path)
             try:
                 migrate(connection, path)
-                session = Session(connection, statements(), keyring, Both(Fresh(), Fresh()), Sieve())
+                session = Session(connection, keyring, *nothing_known(), writes=True)
                 same_ring(session, path)
                 return cls(path, lock, session, loop)
             except BaseException:

@@ -130,6 +130,6 @@ class Tidier:
         for number, bits in await self._readers.do(merging.gone):
             await self._drop(number, bits)
         await self._merge_what_is_enough()
-        sieve = self._session.sieve
-        for run in sieve.unknown() if sieve is not None else ():
-            run.prints = await self._readers.do(partial(merging.read_prints, run=run))
+        for sieve in self._session.sieves:
+            for number, bits in sieve.unknown():
+                sieve.prints[number] = await self._readers.do(partial(merging.read_prints, number=number, bits=bits))

@@ -180,7 +180,7 @@ CREATE TABLE fresh (
 );
 
 CREATE TABLE run (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     family INTEGER NOT NULL,             -- 0 ids, 1 identifiers
     bits INTEGER NOT NULL,               -- it has up to 2^bits pages
     state TEXT NOT NULL,                 -- growing, whole, gone (its pages are being dropped); looked into while it is whole

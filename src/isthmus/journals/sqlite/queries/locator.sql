@@ -1,11 +1,3 @@
--- name: locate
--- The pages of all runs in which these keys can be, with the number of the key in the list.
-SELECT j.key, p.entries
-FROM run r
-CROSS JOIN json_each(?) j
-CROSS JOIN page p ON p.place = (r.number << 32) | (j.value >> (32 - r.bits))
-WHERE r.family = ? AND r.state = 'whole'
-
 -- name: pages
 SELECT j.key, p.entries FROM json_each(?) j CROSS JOIN page p ON p.place = j.value
 
@@ -35,7 +27,7 @@ SELECT number, bits FROM run WHERE family = ? AND state = 'whole' ORDER BY bits,
 SELECT family, bits, number FROM run WHERE state = 'whole' AND heir IS NULL ORDER BY family, bits, number
 
 -- name: keep_run
-INSERT INTO run (number, family, bits, state) SELECT coalesce(max(number), 0) + 1, ?, ?, ? FROM run RETURNING number
+INSERT INTO run (family, bits, state) VALUES (?, ?, ?) RETURNING number
 
 -- name: bequeath
 UPDATE run SET heir = ? WHERE number = ?
