@@ -79,6 +79,8 @@ def _findings(report: DrillReport) -> list[str]:
         found += [f"{name}: {one}" for one in ids[:_SHOWN]]
         if len(ids) > _SHOWN:
             found.append(f"{name}: and {len(ids) - _SHOWN} more; --json tells all")
+    if report.kept:
+        found.append(f"its sandbox is kept in {report.kept}")
     return found
 
 

@@ -8,7 +8,7 @@ cannot testify that there was none.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
 from msgspec import Struct
@@ -46,6 +46,8 @@ class Account(Struct, kw_only=True):
     """Visible as dead letters, each with its reason."""
     reasons: dict[str, int] = {}
     """Of the dead, by reason."""
+    compared: int = 0
+    """Times that the order of two effects of one ordering key was checked, where a target shows in which order it acted."""
     recognised: int = 0
     """Times that a target was sent something again, and recognised it as its configuration promises."""
     lost: list[str] = []
@@ -71,7 +73,7 @@ async def account(config: Config, site: Site, ledger: Sequence[Said], mistaken: 
             known = [one for state in books.deliveries.values() for one in state if one.endpoint == name]
             tokens = await _tokens(journal, sink, known)
             _out(name, sink, known, tokens, found)
-            found.reordered += _order(name, sink.order(), {tokens[one.id]: one for one in known if one.id in tokens}, books)
+            _order(name, sink.order(), {tokens[one.id]: one for one in known if one.id in tokens}, books, found)
         _states(books, found)
         sheet = balance(site, await journal.tallies(), await journal.positions())
         found.strange += [] if sheet.balances else sheet.problems
@@ -173,7 +175,7 @@ def _out(name: str, sink: Sink, known: Sequence[StoredDelivery], tokens: Mapping
     found.recognised += sink.recognised()
 
 
-def _order(name: str, arrived: Sequence[str], by_token: Mapping[str, StoredDelivery], books: _Books) -> Iterator[str]:
+def _order(name: str, arrived: Sequence[str], by_token: Mapping[str, StoredDelivery], books: _Books, found: Account) -> None:
     """Per ordering key: in the order in which the journal planned them; and per sender and subscription, in the order of speech."""
     planned: dict[str, int] = defaultdict(int)
     spoken: dict[tuple[str, str, str], int] = defaultdict(int)
@@ -182,14 +184,15 @@ def _order(name: str, arrived: Sequence[str], by_token: Mapping[str, StoredDeliv
         if one is None or not one.ordering_key:
             continue
         if one.seq < planned[one.ordering_key]:
-            yield f"{name}: delivery {one.id[:12]} ({one.key}) arrived after one that was planned later"
+            found.reordered.append(f"{name}: delivery {one.id[:12]} ({one.key}) arrived after one that was planned later")
         planned[one.ordering_key] = max(planned[one.ordering_key], one.seq)
         said = books.said.get(one.correlation_id)
         if said is None:
             continue
         place = (one.subscription, one.ordering_key, said.saying.about)
+        found.compared += place in spoken
         if said.number < spoken[place]:
-            yield f"{name}: what message {said.saying.control_id} said arrived after what was said later"
+            found.reordered.append(f"{name}: what message {said.saying.control_id} said arrived after what was said later")
         spoken[place] = max(spoken[place], said.number)
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
 from isthmus.app.config import Config, JournalSettings
@@ -113,14 +114,16 @@ async def _in_sandbox(  # noqa: PLR0917 - handed through by one caller
             tell=tell,
         )
         await _take_place(drill, field, settings, report)
+        if report.verdict == "failed":
+            report.kept = str(sandbox.folder)
     finally:
-        await sandbox.clear()
+        await sandbox.clear(keep=bool(report.kept))
 
 
 async def _take_place(drill: Drill, field: Field, settings: Settings, report: DrillReport) -> None:
     started = time.monotonic()
     node, load, sandbox = field.node, field.load, field.sandbox
-    recovered = False
+    report.verdict, recovered = "failed", False
     try:
         field.tell("starts")
         await node.start()
@@ -142,6 +145,7 @@ async def _take_place(drill: Drill, field: Field, settings: Settings, report: Dr
     if field.set_aside:
         report.hurt += f"; {field.set_aside} attempts failed or were unknown"
     report.seconds = _round(time.monotonic() - started)
+    (sandbox.folder / "heard.json").write_bytes(msgspec.json.encode(node.heard))
     field.tell("counts")
     report.account = await account(sandbox.config, sandbox.site, load.ledger, load.mistaken, sandbox.sinks)
     report.detection, report.sign = detection(node.heard, field.strikes)
@@ -150,7 +154,7 @@ async def _take_place(drill: Drill, field: Field, settings: Settings, report: Dr
     if not recovered and not report.why:
         report.why = f"{report.account.waiting} deliveries were still waiting {settings.drained:.0f} s after the healing"
     elif report.verdict == "failed":
-        report.why = "see the ids"
+        report.why = report.why or "see the ids"
     elif report.verdict == "did not hurt":
         report.why = "the fault never struck: let it last longer (--for), or send more (--rate)"
 

@@ -36,9 +36,19 @@ _MSA = re.compile(rb"MSA\|(\w\w)\|[^|\r\x1c]*")
 class Gate:
     """Listens for the engine and connects to the practice system; ``struck`` counts what it did."""
 
-    def __init__(self, name: str, behind: int, *, speaks: Literal["mllp", "http"], rng: Random) -> None:
-        """``behind``: the practice system's port."""
+    def __init__(
+        self,
+        name: str,
+        behind: int,
+        *,
+        rng: Random,
+        speaks: Literal["mllp", "http", ""] = "",
+        host: str = "127.0.0.1",
+        latency: tuple[float, float] = LATENCY,
+    ) -> None:
+        """``behind``: the practice system's port, on ``host``. ``latency``: seconds that its answers take, at best and at worst."""
         self.name = name
+        self.host = host
         self.behind = behind
         self.speaks = speaks
         self.port = 0
@@ -47,6 +57,7 @@ class Gate:
         self.in_the_air = 0
         """Exchanges that wait for their answer."""
         self._rng = rng
+        self._latency = latency
         self._server: asyncio.Server | None = None
         self._lines: set[_Near] = set()
 
@@ -75,7 +86,7 @@ class Gate:
         return b"\x0b" + noise + b"\x1c\r" if self.speaks == "mllp" else noise + b"\r\n\r\n"
 
     def latency(self) -> float:
-        return self._rng.uniform(*LATENCY)
+        return self._rng.uniform(*self._latency)
 
     def part(self, data: bytes) -> bytes:
         """Some of it, never all."""
@@ -109,7 +120,7 @@ class _Near(asyncio.Protocol):
 
     async def _connect(self) -> None:
         try:
-            far, _ = await asyncio.get_running_loop().create_connection(lambda: _Far(self), "127.0.0.1", self._gate.behind)
+            far, _ = await asyncio.get_running_loop().create_connection(lambda: _Far(self), self._gate.host, self._gate.behind)
         except OSError:
             self.end(abort=True)
             return
@@ -156,7 +167,10 @@ class _Near(asyncio.Protocol):
                 asyncio.get_running_loop().call_later(fate.seconds, self._write, data)
             return
         if fate.kind == "pass":
-            asyncio.get_running_loop().call_later(self._latency, self._write, data)
+            if self._latency:
+                asyncio.get_running_loop().call_later(self._latency, self._write, data)
+            else:
+                self._write(data)
             return
         self._spoilt = True
         gate.struck[fate.kind] += 1

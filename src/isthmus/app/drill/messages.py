@@ -12,17 +12,21 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import msgspec
 from msgspec import Struct
 
 from isthmus.app.messages_file import messages_in
-from isthmus.app.practice.day import day
+from isthmus.app.practice.speech import Utterance
+from isthmus.app.practice.stay import Stay
 from isthmus.core import Invalid, Site
 from isthmus.engine.triage import Triage, formats
 from isthmus.formats.hl7v2 import HL7V2, Hl7
 
 START = datetime(2026, 3, 2, 7, tzinfo=UTC)
+_PATIENTS = 16
+"""Who lie there at a time."""
 _TRIED = 400
 """Messages of the practice hospital after which a site that took none is taken for another kind of site."""
 
@@ -42,14 +46,26 @@ class Saying(Struct, frozen=True, kw_only=True):
 def sayings(site: Site, folder: Path, sources: AbstractSet[str], seed: str) -> Iterator[Saying]:
     """Messages without end; none where the site takes neither the practice hospital's messages nor its own fixtures."""
     reader = _Reader(site, sources)
-    stream = (one for utterance in day(seed, START, per_day=4_000) if (one := reader.read(utterance.body, utterance.about)) is not None)
-    first = _first(site, sources, seed)
-    return stream if first else reader.fixtures(folder)
+
+    def taken() -> Iterator[Saying]:
+        return (one for utterance in _hurried(seed) if (one := reader.read(utterance.body, utterance.about)) is not None)
+
+    any_taken = any(reader.read(one.body, one.about) for one in itertools.islice(_hurried(seed), _TRIED))
+    return taken() if any_taken else reader.fixtures(folder)
 
 
-def _first(site: Site, sources: AbstractSet[str], seed: str) -> bool:
-    reader = _Reader(site, sources)
-    return any(reader.read(one.body, one.about) for one in itertools.islice(day(seed, START), _TRIED))
+def _hurried(seed: str) -> Iterator[Utterance]:
+    """The practice hospital's stays, told in a hurry: few patients at a time, each with much to say, so that order matters."""
+    rng = Random(f"{seed}/stays")  # noqa: S311 - repeatable, and guards nothing
+    stays = (Stay(index=index, seed=seed, arrived=START).utterances() for index in itertools.count(1))
+    present = list(itertools.islice(stays, _PATIENTS))
+    while True:
+        place = rng.randrange(_PATIENTS)
+        utterance = next(present[place], None)
+        if utterance is None:
+            present[place] = next(stays)
+        else:
+            yield utterance
 
 
 class _Reader:

@@ -38,6 +38,8 @@ class DrillReport(Struct, kw_only=True):
     seconds: float = 0.0
     """How long the drill took, without the counting."""
     account: Account | None = None
+    kept: str = ""
+    """The sandbox of a drill that failed is kept in this folder: its journal, and what its node wrote (``node.log``, ``heard.json``)."""
 
 
 class CourseReport(Struct, kw_only=True):

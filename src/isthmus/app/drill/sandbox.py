@@ -15,17 +15,18 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import structs
 
-from isthmus.app.config import Config, JournalSettings, Placed, SqliteJournal
+from isthmus.app.config import Config, JournalSettings, Placed, PostgresJournal, SqliteJournal
 from isthmus.app.drill.disks import Image, Small
 from isthmus.app.drill.gate import Gate
 from isthmus.app.drill.plan import NodePlan, When, plan_of
 from isthmus.app.drill.sinks import PRACTISED, Sink, sink_for
 from isthmus.app.drill.speakers import FileSpeaker, HttpSpeaker, MllpSpeaker, Speaker
-from isthmus.core import Bug, Finding, Site
+from isthmus.core import Bug, Finding, Rejected, Site
 
 FED = ("mllp", "http", "file")
 """Kinds of source to which a drill can speak."""
@@ -64,6 +65,8 @@ class Sandbox:
         self._rng = rng
         self._ports = _free_ports(rng)
         self._journal = journal
+        self.database: Gate | None = None
+        """Before the journal's server, where it has one."""
 
     async def furnish(self) -> None:
         """Start what stands around the site, and point the site at it."""
@@ -78,6 +81,8 @@ class Sandbox:
             endpoints[name] = self._endpoint(placed)
         sources = {name: self._source(one) for name, one in self.config.sources.items() if one.kind in FED and name in self.site.sources}
         journal = self._journal or SqliteJournal(path=self.data / "journal.sqlite", keyring=self.data / "keyring.json")
+        if isinstance(journal, PostgresJournal):
+            journal = await self._gated(journal)
         self.config = structs.replace(self.config, data=self.data, journal=journal, sources=sources, endpoints=endpoints)
         _ours(self.config, {gate.port for gate in self.gates.values()}, self.folder)
 
@@ -100,15 +105,27 @@ class Sandbox:
         """Who speaks to each source."""
         return {name: [_speaker(one, number) for number in range(connections)] for name, one in self.config.sources.items()}
 
-    async def clear(self) -> None:
-        """Stop all and remove the folder."""
-        for gate in self.gates.values():
+    async def clear(self, *, keep: bool = False) -> None:
+        """Stop all and remove the folder, or leave it for whoever wants to know more."""
+        for gate in (*self.gates.values(), *([self.database] if self.database else [])):
             await gate.close()
         for sink in self.sinks.values():
             await sink.stop()
         if self.disk is not None:
             self.disk.remove()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def _gated(self, journal: PostgresJournal) -> PostgresJournal:
+        """The same database, reached through a gate."""
+        parts = urlsplit(journal.dsn)
+        if not parts.hostname:
+            raise Rejected("dsn", "a drill needs the server's host and port: write postgresql://user@host:5432/database")
+        self.database = Gate("journal", parts.port or 5432, rng=self._rng, host=parts.hostname, latency=(0.0, 0.0))
+        await self.database.open(next(self._ports))
+        login = parts.netloc.rpartition("@")[0]
+        place = f"{login}@127.0.0.1:{self.database.port}" if login else f"127.0.0.1:{self.database.port}"
+        return structs.replace(journal, dsn=urlunsplit(parts._replace(netloc=place)))
 
     def _endpoint(self, placed: Placed) -> Placed:
         port = self.gates[placed.name].port if placed.name in self.gates else 0

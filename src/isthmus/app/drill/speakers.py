@@ -61,7 +61,7 @@ class MllpSpeaker:
         found = _MSA.search(answer)
         if found is None:
             return "refused"
-        if found[1] == b"AR" and b"207" in answer:  # HL7 table 0357: application internal error, which asks to come again
+        if found[1] in (b"AR", b"CR") and b"|207^" in answer:  # HL7 table 0357: application internal error, which asks to come again
             return "busy"
         return _ANSWERS.get(found[1], "refused") if found[2].decode("ascii", "replace") == control_id else "mistaken"
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from isthmus.app.config import PostgresJournal
 from isthmus.app.drill.field import Field, Hurt, until
@@ -19,28 +19,27 @@ _MOST = 0.6
 
 
 async def postgres(field: Field) -> Hurt:
-    """As the restart of a server looks from a node: every session is ended by the administrator, and new ones are refused."""
+    """As the restart of a server looks from a node: every session is ended, and for a while nobody listens."""
     import asyncpg  # noqa: PLC0415 - the extra `postgres`
 
-    settings = field.sandbox.config.journal
-    if not isinstance(settings, PostgresJournal):
+    settings, gate = field.sandbox.config.journal, field.sandbox.database
+    if not isinstance(settings, PostgresJournal) or gate is None:
         return Hurt(0, "the journal is not on PostgreSQL")
     parts = urlsplit(settings.dsn)
-    name = parts.path.lstrip("/")
-    server = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")))
+    server = await asyncpg.connect(f"{parts.scheme}://{parts.netloc.rpartition('@')[0]}@{gate.host}:{gate.behind}/postgres")
     ended = 0
     try:
         for number in range(field.times):
             await field.moment(_MOST)
             field.tell(f"restart {number + 1} of {field.times}")
             async with field.harm():
-                await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-                ended += len(await server.fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name))
+                sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
+                ended += len(await server.fetch(sessions, parts.path.lstrip("/")))
+                gate.shut()
                 await asyncio.sleep(_DOWN)
-                await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+                await gate.open(gate.port)
             await field.load.more(1, 60.0)
     finally:
-        await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         await server.close()
     away = len(field.node.since(field.strikes[0].began, "LoopRestarted", "SourceSlowed", "MessagesTurnedAway"))
     return Hurt(ended if away else 0, f"{field.times} restarts ended {ended} sessions; {away} notices that the journal is away")
