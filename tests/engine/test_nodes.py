@@ -394,6 +394,28 @@ async def test_all_nodes_together_keep_to_a_targets_budget_while_they_come_and_g
         assert most == 3, "never more than allowed"
 
 
+async def test_a_single_connection_that_moves_to_a_new_node_rests_only_for_a_moment() -> None:
+    moved = 0
+    for number in range(6):
+        async with ward(interfaces=[saying()]) as it:
+            one = Portion(None, 1)
+            old = await it.start("old", **sharing(ward=one))
+            name = f"new{number}"
+            starting = asyncio.create_task(it.start(name, **sharing(ward=one)))
+            begun, longest, last = it.clock.monotonic(), 0.0, it.clock.monotonic()
+            for second in range(160):
+                await old.say(say(second))
+                await it.clock.advance(0.05)
+                if len(it.effects) == second + 1:
+                    last = it.clock.monotonic()
+                longest = max(longest, it.clock.monotonic() - last)
+            await starting
+            assert it.clock.monotonic() - begun > LEASE + WINDOW
+            assert longest < WINDOW + LEASE / 6 + 0.3
+            moved += bool(it.nodes[name].ward.sent)
+    assert 0 < moved < 6, "to some it moves, and to some it does not"
+
+
 class Folder(Bedside):
     """A source that must not be open twice."""
 

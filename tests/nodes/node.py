@@ -7,7 +7,6 @@ It prints ``ready PORT``, and then a line for each notice that the drills want t
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sys
 from collections.abc import Sequence
@@ -68,7 +67,8 @@ def say(*words: object) -> None:
     print(*words, flush=True)  # noqa: T201 - read by the test
 
 
-async def main(folder: Path, dsn: str, name: str, endpoint: int, in_flight: int, lease: float) -> None:
+async def main(folder: Path, dsn: str, name: str, endpoint: int, limits: tuple[int, float]) -> None:
+    in_flight, lease = limits
     journal = PostgresJournal(dsn, Keyring.load_or_create(folder / "keyring.json"), connections=6)
     await journal.open()
     clock = SystemClock()
@@ -94,4 +94,4 @@ async def main(folder: Path, dsn: str, name: str, endpoint: int, in_flight: int,
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6])))
+    uvloop.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), (int(sys.argv[5]), float(sys.argv[6]))))

@@ -11,7 +11,8 @@ A lease that ran out while the store was away, and that nobody noticed, goes on 
 when its own lease has held for a whole lease: after an outage of the database everybody has the time to come back.
 
 What others may have to give up before this node may take it (a target's budget) is this node's from ``settled_at`` on: a lease after a
-node joined, for by then every other node has seen it, or may not send any more.
+node joined, for by then every other node has seen it, or may not send any more. For the same reason the others need not give it up
+at once, but at ``yields_at``: when the lease would have ended that they held when the new node was not there yet.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ class Membership:
         """By the monotonic clock: when what falls to this node is surely nobody else's any more."""
         self._lost = True
         """Not joined yet, lapsed, or buried."""
+        self.yields_at = -inf
+        """When it has to have given up what falls to a node that joined."""
         self._until = -inf
         self._held_since = inf
         self._lapse: Timer | None = None
@@ -147,30 +150,32 @@ class Membership:
         if living is None:
             await self._start_over()
             return
+        before, self._until = self._until, asked + self.seconds
         self._lost = False
-        self._until = asked + self.seconds
         if self._lapse is not None:
             self._lapse.cancel()
         self._lapse = self._clock.after(self._until - self._clock.monotonic(), self._lapsed)
-        self._see(tuple(living), gap=gap)
+        self._see(tuple(living), gap=gap, before=before)
 
     async def _ask(self) -> tuple[float, Sequence[str] | None]:
         """When the store was asked to extend the lease, and what it answered."""
         asked = self._clock.monotonic()
         return asked, await self._answer(self.journal.beat(self.node, self.seconds))
 
-    def _see(self, living: tuple[str, ...], *, gap: bool) -> None:
-        before, self.living = self.living, living
-        if not gap and living == before:
+    def _see(self, living: tuple[str, ...], *, gap: bool, before: float) -> None:
+        """``before``: until when the lease ran that the beat before this one gave."""
+        known, self.living = self.living, living
+        if not gap and living == known:
             return
         now = self._clock.monotonic()
         if gap:
             self.settled_at = now if self.alone else now + self.seconds + WINDOW
-        elif set(living) - set(before):
+        elif set(living) - set(known):
             self.settled_at = now + self.seconds + WINDOW
+            self.yields_at = min(before, self.yields_at) if self.yields_at > now else before
         else:
             self.settled_at = max(self.settled_at, now + WINDOW)
-        if living != before:
+        if living != known:
             self._notify(NodesChanged(node=self.node, nodes=len(living)))
         self._changed()
 

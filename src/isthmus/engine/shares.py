@@ -1,16 +1,17 @@
 """Shares: each node keeps to its portion of a target's budget, so that all nodes together keep to the budget.
 
-What is to be given up is given up at once; what is gained is taken when all others have surely given it up. A node without a portion
-does not claim for that endpoint; what it has not sent it gives back.
+What a new node takes away is given up in time (``Membership.yields_at``); what is gained is taken when all others have surely given it
+up (``settled_at``). A node without a portion does not claim for that endpoint; what it has not sent it gives back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from isthmus.engine import duties
 from isthmus.engine.budget import TargetBudget
 from isthmus.engine.clock import Clock, Timer
-from isthmus.engine.duties import Portion, lesser, portion, ranked
+from isthmus.engine.duties import Portion, lesser, ranked
 from isthmus.engine.lease import Lease
 from isthmus.engine.membership import Membership
 
@@ -52,19 +53,23 @@ class Shares:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        left = self._membership.settled_at - self._clock.monotonic()
+        now = self._clock.monotonic()
+        held, yields, settled = self._membership.holds, self._membership.yields_at, self._membership.settled_at
         for endpoint, share in self._shares.items():
-            ours = self._ours(endpoint, share)
-            now = ours if left <= 0 else lesser(share.portion, ours)
-            if now != share.portion:
-                share.take(now)
-            self._rest(endpoint, now is None)
-        if left > 0 and self._membership.holds:
-            self._timer = self._clock.after(left, self.look)
+            portion = share.portion
+            if not held or settled <= now:
+                portion = self._ours(endpoint, share)
+            elif yields <= now:
+                portion = lesser(portion, self._ours(endpoint, share))
+            if portion != share.portion:
+                share.take(portion)
+            self._rest(endpoint, portion is None)
+        if held and now < settled:
+            self._timer = self._clock.after((yields if now < yields else settled) - now, self.look)
 
     def _ours(self, endpoint: str, share: Share) -> Portion | None:
         """What falls to this node once everybody has seen what it sees; nothing while it has no lease."""
         living = self._membership.living
         if not self._membership.holds or not living:
             return None
-        return portion(share.whole, ranked(f"endpoint {endpoint}", living).index(self._membership.node), len(living))
+        return duties.portion(share.whole, ranked(f"endpoint {endpoint}", living).index(self._membership.node), len(living))
