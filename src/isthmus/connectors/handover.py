@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -23,13 +23,18 @@ REST = 1.0
 
 
 class Handover(Generic[T]):
-    """One source's. ``settle`` is called once for each message that is durable and still ours to settle."""
+    """One source's. ``settle`` is called once for each message that is durable and still ours to settle; ``refuse`` in its place for one
+    that the receiver refused, where the broker has a word for that.
+    """
 
-    def __init__(self, source: str, peer: str, counts: Counter[str], settle: Callable[[T], None]) -> None:
+    def __init__(
+        self, source: str, peer: str, counts: Counter[str], settle: Callable[[T], None], refuse: Callable[[T], None] | None = None
+    ) -> None:
         self._source = source
         self._peer = peer
         self._counts = counts
         self._settle = settle
+        self._refuse = refuse or settle
         self._accept: Accept | None = None
         self._queues: Queues[T] = Queues()
         self._places = count()
@@ -43,12 +48,18 @@ class Handover(Generic[T]):
         """Messages that are here and not settled."""
         return len(self._queues)
 
+    def __iter__(self) -> Iterator[T]:
+        """The messages that are here and not settled."""
+        return (held.settle for held in self._queues)
+
     def start(self, accept: Accept) -> None:
         self._accept = accept
 
-    def take(self, key: str, body: bytes, message: T) -> None:
-        """One more of the broker's, in its order. ``key``: its ordering key; empty where it has none, then it goes side by side."""
-        place = next(self._places)
+    def take(self, key: str, body: bytes, message: T, place: int | None = None) -> None:
+        """One more of the broker's, in its order. ``key``: its ordering key; empty where it has none, then it goes side by side.
+        ``place``: its number at the broker, by which one that is here already is known when it is sent again.
+        """
+        place = next(self._places) if place is None else place
         self._queues.add(Held(place, key or f" {place}", body, message))
         self._pump()
 
@@ -100,7 +111,7 @@ class Handover(Generic[T]):
                 return
             queues.done(held)
             if queues is self._queues:
-                self._settle(held.settle)
+                (self._settle if said == "taken" else self._refuse)(held.settle)
             self._pump()
 
         return reply

@@ -33,7 +33,7 @@ from isthmus.connectors.nats.outcomes import AFTER_FAILURE, NO_ACKNOWLEDGEMENT, 
 from isthmus.connectors.nats.settings import NatsEndpoint
 from isthmus.connectors.nats.tail import MESSAGE_ID, Tail
 from isthmus.connectors.nats.words import subject_of
-from isthmus.connectors.port import Budget
+from isthmus.connectors.port import Budget, NoTurn
 from isthmus.core.delivery import Delivery
 from isthmus.core.failure import Rejected, Transient
 from isthmus.core.ids import derive_id
@@ -81,6 +81,8 @@ class NatsClient:
                 ends = asyncio.get_running_loop().time() + timeout
                 link = await self._ready(min(timeout, self._settings.connect_timeout))
                 outcomes = await self._publish_all(link, deliveries, ends)
+        except NoTurn:
+            raise  # nothing was begun; the courier knows what that means
         except (Transient, Rejected) as failure:
             outcomes = [Retry(failure.code, failure.detail)] * len(deliveries)
         self.counts.update(one.code for one in outcomes if not isinstance(one, Delivered))
@@ -91,6 +93,8 @@ class NatsClient:
             async with self._budget.call(lane), asyncio.timeout(timeout):
                 await self._ready(min(timeout, self._settings.connect_timeout))
                 found = await self._find(delivery.id)
+        except NoTurn:
+            raise
         except (Transient, Rejected) as failure:
             return Unknown(failure.code, failure.detail)
         except TimeoutError:

@@ -34,7 +34,8 @@ class Turn(Struct, frozen=True):
 
     consumer: str
     removed: int
-    """Messages that the stream removed before we had read them; told only where we take all its subjects."""
+    """Messages that the stream removed before we had read them, as far as it tells: perhaps more, and told only where we take all its
+    subjects."""
 
 
 class Cursor:

@@ -19,19 +19,16 @@ from contextlib import suppress
 import msgspec
 from nats.aio.msg import Msg
 
-from isthmus.connectors.answer import what_it_says
+from isthmus.connectors.handover import Handover
 from isthmus.connectors.nats.cursor import Cursor
 from isthmus.connectors.nats.jetstream import NANO, NO_CONSUMER, JetStream, Refused, numbers_of
 from isthmus.connectors.nats.link import Link, Lost, connect
 from isthmus.connectors.nats.settings import NatsSource
-from isthmus.connectors.port import Accept, Reply
-from isthmus.connectors.queues import Held, Queues
+from isthmus.connectors.port import Accept
 from isthmus.core.failure import Transient
 
 FIRST, LONGEST = 0.5, 10.0
 """Seconds between two tries to connect: they double from the first to the longest."""
-REST = 1.0
-"""Seconds until a message that was turned away (the backlog is full) is offered again."""
 PATIENCE = 30.0
 """Seconds for which one request for messages stands at the server."""
 SIGN = 2.0
@@ -57,17 +54,15 @@ class NatsConsumer:
         self.counts: Counter[str] = Counter()
         self._settings = settings
         self._where = f"sources.{name}"
-        self._peer = f"nats/{settings.stream}"
+        self._handover: Handover[str] = Handover(name, f"nats/{settings.stream}", self.counts, self._durable, self._refused)
+        """A message is settled by the subject of its acknowledgement."""
         self._cursor = Cursor(settings, self._where)
         self._node = secrets.token_hex(8)
-        self._accept: Accept | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._link: Link | None = None
         self._jetstream: JetStream | None = None
         self._consumer = ""
         self._inbox = ""
-        self._queues: Queues[str] = Queues()
-        """Settled by the subject of its acknowledgement."""
         self._given = 0
         """Messages that the consumer has given us; their numbers have no gap."""
         self._asked = 0
@@ -77,42 +72,37 @@ class NatsConsumer:
         """This turn is over: connection lost, a message missing, or another node took over."""
         self._robbed = self._nobody = False
         """Another node took over; nobody answered our request."""
-        self._unanswered = 0
-        self._answered = asyncio.Event()
-        self._answers: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self._words: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        """What the stream is still to be told: where, and what."""
         self._room = asyncio.Event()
-        self._paused = self._stopping = self._pumping = False
-        self._resting: asyncio.TimerHandle | None = None
+        self._paused = self._stopping = False
 
     async def start(self, accept: Accept) -> None:
         """Raises ``Rejected`` where the configuration is wrong; servers that are away are tried again and again."""
-        self._accept, self._stopping = accept, False
+        self._stopping = False
+        self._handover.start(accept)
         with suppress(Transient):
             await self._begin()
         self._keeping = asyncio.create_task(self._keep(), name=f"consume {self.name}")
 
     def pause(self) -> None:
         self._paused = True
+        self._handover.pause()
 
     def resume(self) -> None:
         self._paused = False
-        self._pump()
+        self._handover.resume()
         self._room.set()
 
     async def stop(self) -> None:
         self._stopping = True
-        while self._unanswered:
-            self._answered.clear()
-            await self._answered.wait()
+        await self._handover.stop()
         if self._link is not None:
             await self._tell_all(self._link)
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
             self._keeping = None
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
         await self._end()
 
     # ---- turns -----------------------------------------------------------------------------------------------------------------------
@@ -144,7 +134,7 @@ class NatsConsumer:
             self._broken.clear()
             self._robbed, self._given, self._asked = False, 0, 0
             self._jetstream, self._consumer = jetstream, turn.consumer
-            self._answers = asyncio.Queue()
+            self._words = asyncio.Queue()
             self._inbox = await link.hear(self._receive)
         except BaseException:
             await link.close()
@@ -156,7 +146,7 @@ class NatsConsumer:
     async def _end(self) -> None:
         """What is on its way stays so; its answer will find no consumer any more, and it comes again and is recognised."""
         link, self._link = self._link, None
-        self._queues = Queues()
+        self._handover.begin_anew()
         if link is not None:
             await link.close()
 
@@ -208,7 +198,7 @@ class NatsConsumer:
                 self._room.clear()
                 if self._nobody:
                     await self._is_it_gone(jetstream)
-                room = self._settings.window - len(self._queues)
+                room = self._settings.window - self._handover.here
                 if self._asked and loop.time() - self._heard > 2 * SIGN:
                     self._asked = 0  # the request is lost, as when the consumer's leader went down
                 if not self._asked and not self._paused and not self._stopping and (2 * room >= self._settings.window):
@@ -234,14 +224,14 @@ class NatsConsumer:
     async def _acknowledge(self, link: Link) -> None:
         with suppress(Lost):
             while True:
-                reply, word = await self._answers.get()
+                reply, word = await self._words.get()
                 await link.tell(reply, word)
 
     async def _tell_all(self, link: Link) -> None:
         """The last acknowledgements of a turn that ends in peace."""
         with suppress(Lost):
-            while not self._answers.empty():
-                reply, word = self._answers.get_nowait()
+            while not self._words.empty():
+                reply, word = self._words.get_nowait()
                 await link.tell(reply, word)
 
     async def _hold(self, link: Link) -> None:
@@ -249,8 +239,8 @@ class NatsConsumer:
         with suppress(Lost):
             while True:
                 await asyncio.sleep(self._settings.ack_wait / 3)
-                for held in list(self._queues):
-                    await link.tell(held.settle, _WORKING)
+                for reply in list(self._handover):
+                    await link.tell(reply, _WORKING)
 
     # ---- messages --------------------------------------------------------------------------------------------------------------------
 
@@ -261,14 +251,15 @@ class NatsConsumer:
             self._hear_of(headers.get("Status", ""), headers)
             return
         numbers = numbers_of(message.reply)
+        if self._broken.is_set():
+            return
         if numbers.consumer != self._given + 1:
             self._miss()
             return
         self._given += 1
         self._asked = max(0, self._asked - 1)
         key = headers.get(_ORDERING_KEY) or message.subject
-        self._queues.add(Held(numbers.stream, key, message.data, message.reply))
-        self._pump()
+        self._handover.take(key, message.data, message.reply, numbers.stream)
         if not self._asked:
             self._room.set()
 
@@ -292,44 +283,13 @@ class NatsConsumer:
         if not self._broken.is_set():
             self.counts["gap"] += 1
             self._broken.set()
+            self._handover.begin_anew()
 
-    def _pump(self) -> None:
-        """Hand over what may be, oldest first."""
-        if self._pumping or self._accept is None:
-            return
-        self._pumping = True
-        while not self._paused and not self._stopping and self._resting is None and not self._broken.is_set():
-            held = self._queues.take()
-            if held is None:
-                break
-            self._unanswered += 1
-            self._accept(self.name, held.body, self._peer, self._reply(held, self._queues))
-        self._pumping = False
+    def _durable(self, reply: str) -> None:
+        self._words.put_nowait((reply, _TAKEN))
+        self._room.set()
 
-    def _reply(self, held: Held[str], queues: Queues[str]) -> Reply:
-        def reply(answer: bytes | None, taken: bool) -> None:
-            self._unanswered -= 1
-            self._answered.set()
-            said = "busy" if answer is None and not taken else what_it_says(answer, taken)
-            if said == "busy":  # also where no answer says whether the journal has it: it is offered again rather than lost
-                self.counts["busy"] += 1
-                queues.again(held)
-                self._rest()
-                return
-            queues.done(held)
-            if said == "refused":
-                self.counts["refused"] += 1  # in the journal, with its reason
-            if queues is self._queues:
-                self._answers.put_nowait((held.settle, _TAKEN if said == "taken" else _REFUSED))
-                self._room.set()
-            self._pump()
-
-        return reply
-
-    def _rest(self) -> None:
-        if self._resting is None and not self._stopping:
-            self._resting = asyncio.get_running_loop().call_later(REST, self._go_on)
-
-    def _go_on(self) -> None:
-        self._resting = None
-        self._pump()
+    def _refused(self, reply: str) -> None:
+        """It is in the journal with its reason: it need not come again."""
+        self._words.put_nowait((reply, _REFUSED))
+        self._room.set()
