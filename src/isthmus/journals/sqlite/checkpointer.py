@@ -40,6 +40,14 @@ class Checkpointer:
             self._busy = True
             self._wanted.set()
 
+    def copy_now(self) -> None:
+        """On the caller's thread."""
+        connection = connect(self._path)
+        try:
+            copy(connection)
+        finally:
+            connection.close()
+
     def finished(self) -> None:
         self._busy = False
 

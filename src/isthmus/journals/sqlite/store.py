@@ -11,14 +11,14 @@ from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite.checkpointer import log_size
 from isthmus.journals.sqlite.lock import WriterLock
 from isthmus.journals.sqlite.readers import Readers
-from isthmus.journals.sqlite.schema import connect, migrate
+from isthmus.journals.sqlite.schema import BUSY_SECONDS, connect, migrate
 from isthmus.journals.sqlite.session import Session, nothing_known
 from isthmus.journals.sqlite.tidier import Tidier
 from isthmus.journals.sqlite.writer import Writer
 
 READERS = 2
-PAGES = 128
-"""Pages given back in one go (a megabyte): some milliseconds of the writer."""
+PAGES = 48
+"""Pages given back in one go: a millisecond or two of the writer."""
 
 
 class Store:
@@ -79,9 +79,12 @@ class Store:
         return file_size(self._path)
 
     async def give_space_back(self) -> None:
-        """Free pages leave the file in slices between commits; then the log is cut, for the file shrinks when it is carried over."""
-        while await self.writer.do(_vacuum, alone=True):
+        """Free pages leave the file in slices, each in a commit with others' work. The file shrinks when the log is carried over: the
+        long part aside, the rest between two commits.
+        """
+        while await self.writer.do(_vacuum):
             pass
+        await self._loop.run_in_executor(None, self._tidier.checkpoint)
         await self.writer.do(_cut_log, alone=True)
 
 
@@ -93,7 +96,13 @@ def _vacuum(session: Session) -> bool:
 
 
 def _cut_log(session: Session) -> None:
-    session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    """Unless a reader still needs it: nobody waits for that, the next checkpoint does the same."""
+    execute = session.connection.execute
+    execute("PRAGMA busy_timeout = 0")
+    try:
+        execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 def file_size(path: Path) -> int:

@@ -59,6 +59,10 @@ class Tidier:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def checkpoint(self) -> None:
+        """Carry over what is in the log by now, aside from commits. Blocks; not for the event loop."""
+        self._checkpointer.copy_now()
+
     def close(self) -> None:
         """Blocks until the checkpointer's thread has ended."""
         self._checkpointer.close()
