@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 from random import Random
 
+import pytest
+
+from isthmus.journals.port import Query
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite import SqliteJournal
+from isthmus.journals.sqlite.schema import connect_to_read
 from isthmus.journals.suite.samples import ME, ODOO, at, claim, delivered
 
 WRITERS = 4
@@ -99,3 +103,65 @@ async def test_what_a_killed_process_had_claimed_is_checked_before_it_is_sent_ag
     assert [(one.delivery.key, one.unknown) for one in await claim(journal, now=at(62), owner="node-2")] == [("a2", False)]
     assert await journal.next_due(ODOO) is None
     await journal.close()
+
+
+PRUNE = """
+import asyncio, sys
+from pathlib import Path
+from isthmus.journals.port import Translated
+from isthmus.journals.sealing import Keyring
+from isthmus.journals.sqlite import SqliteJournal, checkpointer, merging, prune, store, tidier
+from isthmus.journals.suite.samples import ADT, START, arrival, at, message
+
+async def main(path, ring, start):
+    checkpointer.LOG_BYTES, tidier.ENOUGH, merging.DROPPED, prune.SLICE, store.PAGES = 300_000, 50, 5, 3, 2
+    journal = SqliteJournal(Path(path), Keyring.load_or_create(Path(ring)))
+    await journal.open()
+
+    async def receive():
+        for n in range(int(start), 1_000_000):
+            one = message(f"A-{n:07}", body=b"body of %07d" % n + bytes(9_000), received=at(n))
+            await journal.receive([arrival(one)])
+            await journal.translated([Translated(message_id=one.id)], at(n))
+            print(n, flush=True)
+            receive.last = n
+
+    async def forget():
+        while True:
+            await journal.prune(ADT, at(receive.last - 20), at(receive.last))
+            await asyncio.sleep(0.005)
+
+    receive.last = int(start)
+    await asyncio.gather(receive(), forget())
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+async def test_kill_9_while_pruning_checkpointing_and_shrinking(tmp_path: Path) -> None:
+    path, ring = tmp_path / "journal.sqlite", tmp_path / "keys" / "keyring.json"
+    random, last = Random(4), -1
+    for _ in range(6):
+        with subprocess.Popen([sys.executable, "-c", PRUNE, path, ring, str(last + 1)], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for _ in range(random.randint(50, 200)):
+                last = int(process.stdout.readline())
+            process.kill()
+            last = max([last, *(int(line) for line in process.stdout.read().split("\n")[:-1])])
+    journal = SqliteJournal(path, Keyring.load_or_create(ring))
+    await journal.open()
+    bodies: list[bool] = []
+    for n in range(last + 1):
+        (kept,) = await journal.find(Query(identifier=f"A-{n:07}"))
+        one = await journal.message(kept.id)
+        assert one is not None
+        assert one.body in (b"", b"body of %07d" % n + bytes(9_000))
+        bodies.append(bool(one.body))
+    assert all(bodies[-20:])
+    assert bodies.count(False) > last / 3  # the drill hurt: most were pruned
+    assert await journal.size() < 12_000 * (bodies.count(True) + 300)
+    await journal.close()
+    connection = connect_to_read(path)
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
