@@ -13,9 +13,9 @@ from msgspec import Struct
 from isthmus import testing
 from isthmus.app.reference.docstrings import body_of, doc, field_docs, plain
 from isthmus.app.reference.markdown import code, table
-from isthmus.connectors import file, http, mllp, odoo
+from isthmus.connectors import file, http, mllp, nats, odoo
 from isthmus.core import Classification, Interface, canonical, derive_id, pseudonym, subscribe
-from isthmus.formats import hl7v2, jsondoc
+from isthmus.formats import cloudevents, hl7v2, jsondoc
 
 _INTRO = """# Words
 
@@ -36,6 +36,8 @@ _CHAPTERS: tuple[tuple[str, tuple[Thing, ...]], ...] = (
     ("Send over HTTP: `isthmus.connectors.http`", (http.Http,)),
     ("Send HL7 v2: `isthmus.connectors.mllp`", (mllp.Mllp,)),
     ("Write files: `isthmus.connectors.file`", (file.Folder,)),
+    ("Tell other cells: `isthmus.connectors.nats`", (nats.Nats,)),
+    ("Hear other cells: `isthmus.formats.cloudevents`", (cloudevents.Exchange,)),
     ("Test: `isthmus.testing`", (testing.assert_plans, testing.assert_plan, testing.cases, testing.plan_file)),
 )
 _SPOKEN = ("__getitem__", "__iter__", "__bytes__")
