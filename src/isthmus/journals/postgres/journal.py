@@ -15,6 +15,7 @@ from isthmus.core.lookup import Answer
 from isthmus.core.message import Message
 from isthmus.core.outcome import Receipt
 from isthmus.core.policy import Lane
+from isthmus.journals.nodes import Seen
 from isthmus.journals.port import (
     Accepted,
     Arrival,
@@ -44,8 +45,8 @@ from isthmus.journals.sealing import Keyring
 from isthmus.journals.sealing.chunks import chunks
 
 _GIB: Final = 1 << 30
-_RUN: Final = 64 << 20
-"""About a million entries."""
+_RUN: Final = 128 << 20
+"""About two million entries: what a checkpoint writes whole of their pages at most once, and what any server has in its cache."""
 
 
 class PostgresJournal:
@@ -221,6 +222,10 @@ class PostgresJournal:
 
     async def leave(self, node: str, now: datetime) -> None:
         await self._store.transact(lambda session: members.leave(session, node, now))
+
+    async def nodes(self) -> Sequence[Seen]:
+        async with self._store.session() as session:
+            return await members.nodes(session)
 
     async def ring(self, topics: AbstractSet[str]) -> None:
         await self._bell.ring(topics)

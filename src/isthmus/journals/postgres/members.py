@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from isthmus.core.failure import Bug, Rejected
+from isthmus.journals.nodes import Seen
 from isthmus.journals.postgres import outbox
 from isthmus.journals.postgres.store import Session
 
@@ -37,6 +38,10 @@ async def bury(session: Session, now: datetime) -> dict[str, int]:
 async def leave(session: Session, node: str, now: datetime) -> None:
     await session.run("bury_one", *_parts(node))
     await _release(session, [row["owner"] for row in await session.rows("owners_of", node)], now)
+
+
+async def nodes(session: Session) -> list[Seen]:
+    return [Seen(row["node"], row["seconds"]) for row in await session.rows("nodes")]
 
 
 async def _release(session: Session, owners: Sequence[str], now: datetime) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Runs: what is random in history, in few tables of which only one is written to.
 
-The open run is closed when it is full. Four closed runs of one tier become one of the next, sorted, beside the traffic; the exchange
-itself takes a moment. So there are at most three of each tier, a look goes into about as many tables as the journal's size has
-digits, and a page that was written once for many entries is not written again for one.
+The open run is closed when it is full. Closed runs of one tier become one of the next, sorted, beside the traffic; the exchange
+itself takes a moment. So there are few of each tier, a look goes into about as many tables as the journal's size has digits, and a
+page that was written once for many entries is not written again for one.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from isthmus.journals.postgres.store import Session, Store
 
 Family = Literal["known", "locator"]
 
-TOGETHER: Final = 4
-"""Runs of one tier that are merged."""
+TOGETHER: Final[dict[Family, int]] = {"known": 2, "locator": 4}
+"""Runs of one tier that are merged. Each message that arrives is looked for in all runs of ``known``, which holds one entry of it;
+``locator`` holds six or so, which only people look for."""
 _EXCHANGES: Final = 50
 _PAUSE: Final = 0.1
 
@@ -53,7 +54,7 @@ class Runs:
             await session.script("patience")
             await session.script("open_run", family=family, run=runs[-1]["number"] + 1)
             runs = await session.rows("runs", family)
-        while together := _together(runs):
+        while together := _together(runs, TOGETHER[family]):
             await self._merge(session, family, together, runs[-1]["number"] + 1)
             runs = await session.rows("runs", family)
 
@@ -75,11 +76,11 @@ class Runs:
             await session.script("exchange_runs", family=family, run=number, old=old, tables=tables, tier=runs[0]["tier"] + 1)
 
 
-def _together(runs: Sequence[Row]) -> Sequence[Row]:
-    """The first four closed ones of a tier, if there are as many."""
+def _together(runs: Sequence[Row], count: int) -> Sequence[Row]:
+    """The first closed ones of a tier, if there are as many."""
     closed = sorted((row for row in runs if not row["open"]), key=lambda row: (row["tier"], row["number"]))
     for _, those in groupby(closed, key=lambda row: row["tier"]):
         tier = list(those)
-        if len(tier) >= TOGETHER:
-            return tier[:TOGETHER]
+        if len(tier) >= count:
+            return tier[:count]
     return ()

@@ -36,6 +36,10 @@ WHERE NOT EXISTS (
 -- name: owners_of
 SELECT DISTINCT owner FROM sending WHERE split_part(owner, '/', 1) = $1;
 
+-- name: nodes
+SELECT name || ':' || incarnation AS node, extract(epoch FROM lease_until - clock_timestamp())::float8 AS seconds
+FROM node WHERE lease_until IS NOT NULL ORDER BY name;
+
 -- name: ring_bell
 -- A transaction of its own: the lock that NOTIFY holds until the commit is everybody's. A bell that a crash swallows does no harm, so
 -- the commit does not wait for the disk.
