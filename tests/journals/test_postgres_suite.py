@@ -8,6 +8,9 @@ from isthmus.journals.postgres import PostgresJournal
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.suite import *  # noqa: F403 - the suite's tests are taken over as a whole
 from isthmus.journals.suite import MakeJournal
+from isthmus.journals.suite.members import TestMembers, nodes
+
+__all__ = ["TestMembers", "nodes"]
 
 pytestmark = pytest.mark.postgres
 

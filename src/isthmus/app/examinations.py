@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from isthmus.app.compose import client_of, keyring_of, opened
+from isthmus.app.compose import client_of, keyring_of, opened, shared_journal
 from isthmus.app.config import Config, MemoryJournal, PostgresJournal, SqliteJournal
 from isthmus.app.control import running, socket_path
 from isthmus.app.spans import size
@@ -47,6 +47,8 @@ async def examine(config: Config) -> AsyncIterator[Examined]:
     for one in (_disk(config.data), *_keyring(config)):
         yield one
     yield await _journal(config)
+    if isinstance(config.journal, PostgresJournal):
+        yield await _nodes(config.journal)
     for name, placed in config.sources.items():
         yield _source(name, placed.settings, is_running, shared=isinstance(config.journal, PostgresJournal))
     clock = SystemClock()
@@ -112,6 +114,32 @@ async def _read(config: Config) -> Examined:
     return Examined(what="journal", verdict="ok", told=told)
 
 
+async def _nodes(settings: PostgresJournal) -> Examined:
+    """Who runs this site at present."""
+    try:
+        journal = shared_journal(settings, keyring_of(settings, create=False))
+        async with asyncio.timeout(PATIENCE):
+            await journal.open()
+            try:
+                seen = await journal.nodes()
+            finally:
+                await journal.close()
+    except Failure as failure:
+        return Examined(what="nodes", verdict="skipped", told=failure.code, cure="see the journal")
+    except TimeoutError:
+        return Examined(what="nodes", verdict="skipped", told="the journal does not answer", cure="see the journal")
+    if not seen:
+        return Examined(what="nodes", verdict="ok", told="none runs")
+    told = ", ".join(f"{one.node.partition(':')[0]} ({_lease(one.left)})" for one in seen)
+    if any(one.left <= 0 for one in seen):
+        return Examined(what="nodes", verdict="warning", told=told, cure="the others take its work over; if none runs, start one")
+    return Examined(what="nodes", verdict="ok", told=told)
+
+
+def _lease(left: float) -> str:
+    return f"lease runs for {left:.1f} s" if left > 0 else f"lease ran out {-left:.0f} s ago"
+
+
 def _source(name: str, settings: Any, is_running: bool, *, shared: bool) -> Examined:
     what, folder = f"source {name}", getattr(settings, "folder", None)
     if folder is not None:
@@ -126,13 +154,16 @@ def _source(name: str, settings: Any, is_running: bool, *, shared: bool) -> Exam
         return Examined(what=what, verdict="bad", told=failure.code, cure=failure.detail)
     if is_running:
         return Examined(what=what, verdict="ok", told=f"port {settings.port} is held by the running engine")
-    return _port(what, settings.host, settings.port, shared=shared)
+    return _port(what, settings, shared=shared)
 
 
-def _port(what: str, host: str, port: int, *, shared: bool) -> Examined:
+def _port(what: str, settings: Any, *, shared: bool) -> Examined:
     """Whether we could listen there. On a shared journal nothing tells whether it is an engine of this site that does already."""
+    host, port = settings.host, settings.port
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if getattr(settings, "reuse_port", False):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             probe.bind((host, port))
         except OSError as error:

@@ -7,7 +7,18 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
+
 from isthmus.journals.port import Journal
+
+
+class Seen(Struct, frozen=True):
+    """A node that has joined and neither left nor was buried."""
+
+    node: str
+    """``NAME:incarnation``"""
+    left: float
+    """Seconds for which its lease still runs; negative: so long ago it ran out."""
 
 
 class Members(Protocol):
@@ -36,6 +47,10 @@ class Members(Protocol):
 
     async def leave(self, node: str, now: datetime) -> None:
         """A node ends; what it still has claimed becomes unknown."""
+        ...
+
+    async def nodes(self) -> Sequence[Seen]:
+        """Who is there, in order of names; for people, and for who has not joined."""
         ...
 
     async def ring(self, topics: AbstractSet[str]) -> None:

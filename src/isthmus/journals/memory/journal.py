@@ -18,6 +18,7 @@ from isthmus.core.policy import Lane
 from isthmus.journals.memory import acts, archive, members, outbox, stages, upkeep
 from isthmus.journals.memory.members import Roll
 from isthmus.journals.memory.tables import Tables
+from isthmus.journals.nodes import Seen
 from isthmus.journals.port import (
     Accepted,
     Arrival,
@@ -167,6 +168,9 @@ class MemoryJournal:
 
     async def leave(self, node: str, now: datetime) -> None:
         members.leave(self._roll, self._tables, node, now)
+
+    async def nodes(self) -> Sequence[Seen]:
+        return members.nodes(self._roll, self._monotonic())
 
     async def ring(self, topics: AbstractSet[str]) -> None:
         members.ring(self._roll, self, topics)

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from isthmus.core.failure import Bug, Rejected
 from isthmus.journals.memory import outbox
 from isthmus.journals.memory.tables import Tables
+from isthmus.journals.nodes import Seen
 
 
 class Roll(Struct):
@@ -57,6 +58,10 @@ def leave(roll: Roll, tables: Tables, node: str, at: datetime) -> None:
     for owner in outbox.owners(tables):
         if owner.partition("/")[0] == node:
             outbox.release(tables, owner, at)
+
+
+def nodes(roll: Roll, now: float) -> list[Seen]:
+    return [Seen(f"{name}:{which}", until - now) for name, (which, until) in sorted(roll.leases.items()) if until is not None]
 
 
 def ring(roll: Roll, me: object, topics: AbstractSet[str]) -> None:

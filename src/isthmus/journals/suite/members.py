@@ -49,6 +49,18 @@ class TestMembers:
         await ben.leave(BEN, START)
         assert await ann.beat(ANN, LONG) == [ANN]
 
+    async def test_anybody_may_look_who_is_there(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
+        ann, ben = nodes
+        assert await ben.nodes() == []
+        await ann.join(ANN, LONG)
+        await ann.join("old:1", 0.0)
+        await ann.join("gone:1", LONG)
+        await ann.leave("gone:1", START)
+        seen = {one.node: one.left for one in await ben.nodes()}
+        assert list(seen) == [ANN, "old:1"]
+        assert LONG - 20 < seen[ANN] <= LONG
+        assert seen["old:1"] <= 0
+
     async def test_a_name_is_taken_while_its_lease_runs(self, nodes: tuple[SharedJournal, SharedJournal]) -> None:
         ann, other = nodes
         await ann.join(ANN, LONG)
