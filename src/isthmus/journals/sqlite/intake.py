@@ -109,7 +109,8 @@ def keep_identifiers(session: Session, seq: int, identifiers: Iterable[Identifie
 
 
 def _entries(session: Session, seq: int, identifiers: Iterable[Identifier]) -> list[bytes]:
-    return [entry(identifier_key(session, value), seq) for value in {value for _, value in identifiers if value}]
+    end = entry(b"", seq)
+    return [identifier_key(session, value) + end for value in {value for _, value in identifiers if value}]
 
 
 def violations(session: Session, message: int) -> tuple[Violation, ...]:

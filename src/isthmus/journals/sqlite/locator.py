@@ -58,7 +58,7 @@ def token_key(token: bytes) -> bytes:
 
 
 def entry(key: bytes, seq: int) -> bytes:
-    return key + seq.to_bytes(8, "big")
+    return key + seq.to_bytes(ENTRY - KEY, "big")
 
 
 def cut(entries: bytes) -> list[bytes]:
@@ -128,11 +128,11 @@ class Fresh:
             new.add(cut(some))
         self._new = new
 
-    def add(self, entries: Iterable[bytes]) -> None:
+    def add(self, entries: Sequence[bytes]) -> None:
         self._new.add(entries)
 
     def find(self, key: bytes) -> list[int]:
-        return [*self._new.find(key), *self._written.find(key)]
+        return self._new.find(key) + self._written.find(key)
 
     def beginning(self, wanted: Beginning) -> list[int]:
         first, last = (bits >> 24 for bits in wanted.range)
@@ -152,25 +152,21 @@ class _Entries:
     def __init__(self) -> None:
         self.pages: list[list[bytes]] = [[] for _ in range(1 << FIRST_BITS)]
         self.count = 0
-        self._seqs: dict[bytes, int | list[int]] = {}
+        self._first: dict[bytes, bytes] = {}
+        """By key, its first entry: nearly all have only one."""
+        self._more: dict[bytes, list[bytes]] = {}
 
-    def add(self, entries: Iterable[bytes]) -> None:
-        seqs, pages = self._seqs, self.pages
+    def add(self, entries: Sequence[bytes]) -> None:
+        first, pages = self._first, self.pages
         for one in entries:
-            key, seq = one[:KEY], int.from_bytes(one[KEY:], "big")
-            there = seqs.get(key)
-            if there is None:
-                seqs[key] = seq
-            elif isinstance(there, int):
-                seqs[key] = [there, seq]
-            else:
-                there.append(seq)
+            if first.setdefault(one[:KEY], one) is not one:
+                self._more.setdefault(one[:KEY], []).append(one)
             pages[one[0]].append(one)
-            self.count += 1
+        self.count += len(entries)
 
-    def find(self, key: bytes) -> Sequence[int]:
-        found = self._seqs.get(key)
-        return () if found is None else (found,) if isinstance(found, int) else found
+    def find(self, key: bytes) -> list[int]:
+        found = self._first.get(key)
+        return [] if found is None else [seq_of(one) for one in (found, *self._more.get(key, ()))]
 
 
 def merged(pages: Iterable[bytes], bits: int) -> list[bytes]:

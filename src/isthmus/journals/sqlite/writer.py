@@ -94,6 +94,7 @@ class Writer:
                     break
                 batch.append(following)
             self._tell(self._commit(batch))
+            del first, batch  # a message of 100 MB must not stay in memory while this waits for the next
             self._after_commit()
             if ends:
                 return
