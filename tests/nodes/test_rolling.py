@@ -111,6 +111,12 @@ class Program:
         return self.out.read_text()
 
 
+def doctors(site: Path, dsn: str) -> dict[str, str]:
+    """What `isthmus doctor` finds, by what it looked at."""
+    found = subprocess.run([ISTHMUS, "doctor", str(site), "--json"], capture_output=True, check=False, env={**os.environ, "DSN": dsn})
+    return {one["what"]: one["told"] for one in json.loads(found.stdout)["examined"]}
+
+
 async def test_a_rolling_restart_refuses_no_message(postgres_dsn: str, tmp_path: Path) -> None:
     site = tmp_path / "site"
     port = 26_000 + os.getpid() % 4_000
@@ -132,6 +138,7 @@ async def test_a_rolling_restart_refuses_no_message(postgres_dsn: str, tmp_path:
             await senders.more(60)
             new = await start(node, 2)
             await senders.more(60)
+            assert [one.split(" (lease runs for")[0] for one in doctors(site, postgres_dsn)["nodes"].split(", ")] == ["a", "b"]
             before = senders.reconnects
             assert "it balances" in (await old.ends()).lower()
             assert "ended before all was worked off" not in old.said()

@@ -12,6 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
+_ELAPSED = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux's CLOCK_MONOTONIC stands still while the machine sleeps; a lease does not."""
+
+
 class Timer(Protocol):
     def cancel(self) -> None: ...
 
@@ -22,7 +26,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back: for what is measured."""
+        """Seconds that never go back, and go on while the machine is suspended: for what is measured, and for leases."""
         ...
 
     def after(self, seconds: float, call: Callable[[], None]) -> Timer:
@@ -60,7 +64,7 @@ class SystemClock:
         return wall
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_ELAPSED)
 
     def after(self, seconds: float, call: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(max(0.0, seconds), call)
