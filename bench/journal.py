@@ -147,7 +147,7 @@ def _delivery(event: Envelope) -> Delivery:
     )  # fmt: skip
 
 
-_OUTCOME = Delivered(receipts=(Receipt("transport", "200"), Receipt("business", "posted", "account.move/17")), digest="d" * 32)
+_OUTCOME = Delivered(receipts=(Receipt("transport", "200"), Receipt("business", "posted", "account.move/17")))
 
 
 def _settled(delivery_id: str, now: datetime) -> Settlement:

@@ -20,10 +20,9 @@ class Receipt(Struct, frozen=True):
 
 
 class Delivered(Struct, frozen=True, tag="delivered"):
-    """It was sent and the receipts say so. ``digest``: hash of what the target now holds under the delivery's key."""
+    """It was sent and the receipts say so."""
 
     receipts: tuple[Receipt, ...]
-    digest: str = ""
     unchanged: bool = False
     """True where the target already held exactly this, so that nothing was written."""
 

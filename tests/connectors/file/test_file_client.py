@@ -58,7 +58,6 @@ async def test_a_batch_with_checksums(tmp_path: Path) -> None:
     for number, outcome in enumerate(outcomes):
         digest = hashlib.sha256(b"content %d" % number).hexdigest()
         assert isinstance(outcome, Delivered)
-        assert outcome.digest == digest
         assert (tmp_path / f"r{number}.sha256").read_text() == f"{digest}  r{number}\n"
     assert subprocess.run(["sha256sum", "-c", "--quiet", "r3.sha256"], cwd=tmp_path, check=False).returncode == 0
     assert len(list(tmp_path.iterdir())) == 40

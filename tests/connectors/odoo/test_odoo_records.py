@@ -22,15 +22,12 @@ async def test_an_upsert_makes_then_leaves_alone_then_writes_what_differs(bench:
     (made,) = await bench.deliver(first, client=client)
     assert [receipt.kind for receipt in made.receipts] == ["application", "business"]
     assert made.receipts[-1].code == "written"
-    assert made.digest
     row = await bench.row(made, "name", "supplier_rank", "email")
     assert (row["name"], row["supplier_rank"], row["email"]) == ("Med One", 1, False)
     (again,) = await bench.deliver(first, client=client)
     assert again.unchanged
-    assert again.digest == made.digest
     (changed,) = await bench.deliver(words.upsert(PARTNER, key, {"name": "Med Two", "supplier_rank": 0}), client=client)
     assert not changed.unchanged
-    assert changed.digest != made.digest
     row = await bench.row(changed, "name", "supplier_rank", "ref")
     assert (row["name"], row["supplier_rank"], row["ref"]) == ("Med Two", 0, key), "fields that are not named keep what they have"
 

@@ -78,7 +78,7 @@ class FileClient:
             return Unknown("folder", f"the folder cannot be read: {error.strerror}")
         mine = sha256(delivery.body)
         if found == mine:
-            return Delivered((Receipt("transport", "written", name),), digest=mine, unchanged=True)
+            return Delivered((Receipt("transport", "written", name),), unchanged=True)
         if found is not None:
             return Reject("exists", _EXISTS)
         if self._settings.deduplicates:
@@ -128,7 +128,7 @@ class FileClient:
         try:
             found = self._digest(name)
             if found is not None:
-                return Delivered((receipt,), digest=mine, unchanged=True) if found == mine else Reject("exists", _EXISTS)
+                return Delivered((receipt,), unchanged=True) if found == mine else Reject("exists", _EXISTS)
             if self._settings.checksum:
                 companion = f"{name}.sha256"
                 self._rename(write_beside(self._folder, companion, f"{mine}  {name}\n".encode()), companion)
@@ -139,7 +139,7 @@ class FileClient:
             self._rename(temporary, name)
         except OSError as error:
             return Unknown("rename", f"the file could not be put into its place: {error.strerror}")
-        return Delivered((receipt,), digest=mine)
+        return Delivered((receipt,))
 
     def _rename(self, temporary: Path, name: str) -> None:
         temporary.rename(self._folder / name)

@@ -36,7 +36,7 @@ class Work(Generic[A_co]):
         """Settled: the state that was read back says so."""
         model, known = self.operation.model, id or self.id
         seen = Receipt("business", code, f"{model}/{known}" if known else model)
-        self.outcome = Delivered((Receipt("application", "200"), seen), digest=self.digest, unchanged=unchanged)
+        self.outcome = Delivered((Receipt("application", "200"), seen), unchanged=unchanged)
 
 
 def fail_all(failed: Iterable[tuple[Work[Any], Fault]]) -> None:
