@@ -118,7 +118,7 @@ async def run(folder: Path, budget: TargetBudget, *, batch: int = 5, in_flight: 
             await journal.close()
 
 
-@pytest.mark.parametrize("calls_per_second", [None, 8.0], ids=["in-flight", "calls-a-second"])
+@pytest.mark.parametrize("calls_per_second", [None, 10.0], ids=["in-flight", "calls-a-second"])
 async def test_what_is_critical_is_as_fast_beside_a_flood_of_bulk_as_alone(tmp_path: Path, calls_per_second: float | None) -> None:
     budget = TargetBudget(SystemClock(), calls_per_second=calls_per_second, in_flight=4)
     async with run(tmp_path, budget) as house:

@@ -6,7 +6,7 @@ import asyncio
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from contextlib import AbstractAsyncContextManager
-from math import inf
+from math import ceil, inf
 from types import TracebackType
 
 from isthmus.connectors.port import NoTurn
@@ -20,8 +20,8 @@ PATIENCE = 30.0
 """Seconds that a call waits for its turn; after that its work is tried again later, and others of its lane go meanwhile."""
 CAREFUL = 600.0
 """Seconds for which something is kept free for the safety lane after each of its calls."""
-KEPT_BACK = 0.1
-"""The part of the calls in a second (at least one) that only the safety lane may take."""
+KEPT_BACK = 0.2
+"""The part of the calls in a second (rounded up) that only the safety lane may take: a delivery often needs two or three."""
 _TICK = 0.001
 """Seconds: the shortest wait for the window, so that rounding never makes a spin of it."""
 
@@ -140,7 +140,7 @@ class TargetBudget:
             return 0.0
         allowed = self._calls
         if careful and allowed > 1:
-            allowed -= max(1, int(allowed * KEPT_BACK))
+            allowed -= ceil(allowed * KEPT_BACK)
         del self._arrived[: bisect_right(self._arrived, now - self._window)]
         over = len(self._arrived) - allowed
         wait = self._arrived[over] + self._window - now if over >= 0 else 0.0
