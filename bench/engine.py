@@ -47,7 +47,6 @@ from isthmus.core.policy import Lane
 from isthmus.engine.answers import Answers
 from isthmus.engine.clock import SystemClock
 from isthmus.engine.engine import Engine
-from isthmus.engine.lifeline import nobody_else
 from isthmus.engine.planning import Planning
 from isthmus.engine.telemetry import Meters
 from isthmus.engine.translator import Translator
@@ -251,7 +250,7 @@ async def whole_way(given: argparse.Namespace, journal: Any) -> None:
     senders, desk, meters = Senders(given.messages, given.connections, given.patients), Desk(given.in_flight, given.max_batch), Meters()
     engine = Engine(
         SITE, journal, {"bedside": senders}, {"ward": desk},
-        clock=SystemClock(), rng=random.Random(1), node="bench", pseudonym=lambda _kind, value: value, notify=meters, is_alive=nobody_else,
+        clock=SystemClock(), rng=random.Random(1), node="bench", pseudonym=lambda _kind, value: value, notify=meters,
     )  # fmt: skip
     await engine.start()
     profile = cProfile.Profile() if given.profile else None

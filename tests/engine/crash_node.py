@@ -24,7 +24,7 @@ from isthmus.core import Delivery, Outcome, Retry, Site, Unknown
 from isthmus.core.policy import Lane
 from isthmus.engine.clock import SystemClock
 from isthmus.engine.engine import Engine
-from isthmus.engine.lifeline import nobody_else, node_name
+from isthmus.engine.lifeline import node_name
 from isthmus.engine.telemetry import ClaimsReleased, EngineFailed, Notice
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite import SqliteJournal
@@ -111,7 +111,6 @@ async def main(folder: Path, endpoint: int) -> None:
         node=node_name(),
         pseudonym=lambda _kind, value: value,
         notify=tell,
-        is_alive=nobody_else,
     )
     await engine.start()
     print("ready", source.port, flush=True)  # noqa: T201 - read by the test

@@ -39,7 +39,6 @@ from isthmus.core.policy import Lane
 from isthmus.core.pseudonym import pseudonym
 from isthmus.engine.clock import FakeClock
 from isthmus.engine.engine import Engine
-from isthmus.engine.lifeline import nobody_else
 from isthmus.engine.membership import Membership
 from isthmus.engine.shares import Share
 from isthmus.engine.telemetry import Meters, Notice, told
@@ -300,7 +299,6 @@ class House:
             node=self.membership or node,
             pseudonym=lambda kind, value: f"{kind}-{value[::-1]}",
             notify=notify,
-            is_alive=nobody_else,
             shares=shares(self.membership) if self.membership else None,
         )
 

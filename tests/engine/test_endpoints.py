@@ -20,7 +20,6 @@ from isthmus.core import Delivery, Site, policy, subscribe
 from isthmus.engine.budget import TargetBudget
 from isthmus.engine.clock import SystemClock, Timer
 from isthmus.engine.engine import Engine
-from isthmus.engine.lifeline import nobody_else
 from isthmus.engine.telemetry import BreakerMoved, Meters, Notice, told
 from isthmus.formats.hl7v2 import Hl7
 from isthmus.journals.memory import MemoryJournal
@@ -108,7 +107,6 @@ async def running(receiver: PracticeReceiver) -> AsyncIterator[Lab]:
         node="here:1:1",
         pseudonym=lambda _kind, value: value,
         notify=told(one.notices.append, one.meters),
-        is_alive=nobody_else,
     )
     await engine.start()
     try:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -19,7 +16,6 @@ from isthmus.core import Bug, Event, Interface, Receipt, Transient
 from isthmus.core.events import DeliveryAcknowledged
 from isthmus.engine import telemetry
 from isthmus.engine.clock import FakeClock
-from isthmus.engine.lifeline import node_name, on_this_host
 from isthmus.engine.supervisor import Supervisor
 from isthmus.engine.telemetry import BodiesPruned, ClaimsReleased, EngineFailed, LoopRestarted, Meters, Notice, ReceiptUnmatched, logged
 from isthmus.journals.memory import MemoryJournal
@@ -43,45 +39,13 @@ async def test_what_a_dead_process_was_sending_is_checked_before_it_is_sent() ->
         assert alive.sent == []
 
 
-async def test_a_process_that_dies_later_is_noticed() -> None:
-    journal = MemoryJournal()
-    async with House(journal=journal) as house:
-        desk = Desk()
-        desk.gate = asyncio.Event()
-        other = House(journal=journal, desks={"ward": desk}, node="other", clock=house.clock)
-        other.engine._lifeline._is_alive = lambda _: True
-        await other.engine.start()
-        await house.engine._supervisor.stop()
-        await other.say(say(1))
-        assert await journal.owners() == ["other/ward"]
-        await other.engine._supervisor.stop()
-    async with House(journal=journal, clock=house.clock) as house:
-        await house.clock.advance(11.0)
-        assert await journal.owners() == []
-
-
-def test_a_process_is_known_by_host_number_and_beginning() -> None:
-    me = node_name()
-    host, pid, started = me.rsplit(":", 2)
-    assert on_this_host(me)
-    assert pid == str(os.getpid())
-    assert not on_this_host(f"{host}:{pid}:{int(started) - 1}"), "the number was given to another process"
-    assert on_this_host(f"elsewhere:{pid}:{started}"), "of other hosts nothing is known"
-    assert on_this_host("a name of another kind")
-    child = subprocess.Popen(
-        [sys.executable, "-c", "from isthmus.engine.lifeline import node_name; print(node_name(), flush=True); input()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stdout is not None
-    name = child.stdout.readline().strip()
-    assert on_this_host(name)
-    child.kill()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert not on_this_host(name), "killed, though its parent has not looked yet"
-    child.communicate()
-    assert not on_this_host(name)
+async def test_who_ends_gives_back_what_it_could_not_settle() -> None:
+    journal, desk = MemoryJournal(), Desk()
+    desk.gate = asyncio.Event()
+    async with House(journal=journal, desks={"ward": desk}) as house:
+        await house.say(say(1))
+        assert await journal.owners() == ["here:1:1/ward"]
+    assert await journal.owners() == []
 
 
 # ---- pruner

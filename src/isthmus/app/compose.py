@@ -19,7 +19,7 @@ from isthmus.engine.budget import TargetBudget
 from isthmus.engine.clock import Clock, SystemClock
 from isthmus.engine.duties import Portion
 from isthmus.engine.engine import Engine
-from isthmus.engine.lifeline import nobody_else, node_name
+from isthmus.engine.lifeline import node_name
 from isthmus.engine.membership import Membership
 from isthmus.engine.shares import Share
 from isthmus.engine.telemetry import Notify
@@ -137,7 +137,6 @@ async def assembled(config: Config, site: Site, notify: Notify, *, node: str = "
             node=place,
             pseudonym=keyring.pseudonym,
             notify=notify,
-            is_alive=nobody_else,
             shares=shares,
         )
         yield Assembly(config=config, site=site, journal=journal, sources=sources, clients=clients, engine=engine, clock=clock)

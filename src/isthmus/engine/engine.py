@@ -18,7 +18,7 @@ from isthmus.engine.answers import Answers, Pseudonym
 from isthmus.engine.clock import Clock
 from isthmus.engine.courier import Courier
 from isthmus.engine.lease import Alone
-from isthmus.engine.lifeline import IsAlive, Lifeline, on_this_host
+from isthmus.engine.lifeline import Lifeline
 from isthmus.engine.membership import Membership
 from isthmus.engine.neighbours import Neighbours
 from isthmus.engine.planning import Planning
@@ -58,7 +58,6 @@ class Engine:
         node: str | Membership,
         pseudonym: Pseudonym,
         notify: Notify,
-        is_alive: IsAlive = on_this_host,
         shares: Mapping[str, Share] | None = None,
     ) -> None:
         _fits(site, sources, clients)
@@ -99,7 +98,7 @@ class Engine:
         self._neighbours: Neighbours | None = None
         self._lifeline: Lifeline | None = None
         if isinstance(node, str):
-            self._lifeline = Lifeline(journal, node=node, is_alive=is_alive, clock=clock, notify=notify, released=self._wake_couriers)
+            self._lifeline = Lifeline(journal, node=node, clock=clock, notify=notify, released=self._wake_couriers)
         else:
             self._neighbours = self._among(node, shares or {})
         keep = {one.name: policy_for(one.classification).keep_bodies for one in site.interfaces}
@@ -116,7 +115,6 @@ class Engine:
             await self._neighbours.join(self._supervisor.start)
         if self._lifeline is not None:
             await self._lifeline.look()
-            self._supervisor.start("lifeline", self._lifeline.run)
         await self._enrol()
         self._run_loops()
         await self._open_sources()

@@ -23,7 +23,7 @@ from isthmus.connectors.nats.source import NatsConsumer
 from isthmus.core import Delivery, Event, Interface, Site, subscribe
 from isthmus.engine.clock import SystemClock
 from isthmus.engine.engine import Engine
-from isthmus.engine.lifeline import nobody_else, node_name
+from isthmus.engine.lifeline import node_name
 from isthmus.engine.telemetry import EngineFailed, MessagesReceived, Notice
 from isthmus.formats.cloudevents import Exchange
 from isthmus.formats.jsondoc import JsonDocument
@@ -69,7 +69,6 @@ class Cell:
             node=node_name(),
             pseudonym=lambda _kind, value: value,
             notify=notify or self.notices.append,
-            is_alive=nobody_else,
         )
 
     @property
