@@ -145,7 +145,9 @@ async def test_a_run_that_others_are_using_all_the_time_is_left_for_later(
     assert await tiers(database, "known") == [(0, True)]
     await hold.rollback()
     await received(journal, message("A2"))
-    await journal._housekeeper._task  # type: ignore[misc]
+    task = journal._housekeeper._task
+    assert task is not None
+    await task
     assert await tiers(database, "known") == [(0, False), (0, True)]
     await journal.close()
 

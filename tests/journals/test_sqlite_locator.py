@@ -116,7 +116,7 @@ class Locating(RuleBasedStateMachine):
     def open(self) -> None:
         self.session = Session(self.connection, RING, *nothing_known(), writes=True)
         self.session.load()
-        self.reading = Session(self.connection, RING, self.session.fresh, self.session.sieves)
+        self.reading = Session(self.connection, RING, self.session.fresh, self.session.sieves, self.session.recent)
         self.elsewhere = Session(self.connection, RING, *nothing_known())
 
     def commit(self) -> None:

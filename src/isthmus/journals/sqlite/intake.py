@@ -84,6 +84,7 @@ def _keep(session: Session, fresh: list[tuple[int, Arrival]]) -> None:
             bodies.append((where, keyring.seal(message.body, body_aad(message.id))))
         if arrival.state == "received":
             waiting.append((shelf, seq))
+            session.recent.messages.keep(seq, message, len(message.body))
         ids.append(entry(id_key(message.id), seq))
         identifiers += _entries(session, seq, (*arrival.identifiers, ("control", message.control_id)))
     session.index(ids=ids, identifiers=identifiers)

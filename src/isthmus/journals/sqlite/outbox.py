@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from isthmus.core.delivery import Delivery
 from isthmus.core.outcome import Receipt
 from isthmus.core.policy import LANES, Lane
 from isthmus.journals.port import Claimed, Settlement
@@ -18,8 +19,8 @@ from isthmus.journals.sqlite.stages import delivery_key
 def claim(session: Session, endpoint: str, limit: int, now: datetime, owner: str, *, lane: Lane | None) -> list[Claimed]:
     taken = list(one_batch(_ready(session, endpoint, limit, micros(now), lane), lambda one: len(one[1].delivery.body)))
     session.many("take", [(owner, row[0]) for row, _ in taken])
-    session.count_all("delivery", ((row[3], row[6]) for row, _ in taken), -1)
-    session.count_all("delivery", ((row[3], "sending") for row, _ in taken))
+    session.count_all("delivery", ((one.delivery.subscription, row[2]) for row, one in taken), -1)
+    session.count_all("delivery", ((one.delivery.subscription, "sending") for _, one in taken))
     return [one for _, one in taken]
 
 
@@ -31,14 +32,16 @@ def _ready(session: Session, endpoint: str, limit: int, now: int, lane: Lane | N
             continue
         for row in session.each("claim", endpoint, number, now, left):
             left -= 1
-            _, id, where, subscription, created_at, attempts, _, uncertain, sealed = row
-            delivery = open_delivery(session.keyring, id, where, subscription, sealed)
-            yield (
-                row,
-                Claimed(delivery=delivery, created_at=moment(created_at), lane=name, attempt=attempts + 1, unknown=bool(uncertain)),
-            )
+            seq, attempts, _, uncertain = row
+            delivery, created_at = session.recent.deliveries.get(seq) or _delivery(session, seq)
+            yield row, Claimed(delivery=delivery, created_at=created_at, lane=name, attempt=attempts + 1, unknown=bool(uncertain))
         if left <= 0:
             return
+
+
+def _delivery(session: Session, seq: int) -> tuple[Delivery, datetime]:
+    id, endpoint, subscription, created_at, sealed = session.the_row("due_delivery", seq)
+    return open_delivery(session.keyring, id, endpoint, subscription, sealed), moment(created_at)
 
 
 def settle(session: Session, settlements: Sequence[Settlement], owner: str) -> None:

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from isthmus.journals.sealing import Keyring
-from isthmus.journals.sqlite.locator import Both, Fresh
 from isthmus.journals.sqlite.schema import connect_to_read
-from isthmus.journals.sqlite.session import Session, nothing_known
-from isthmus.journals.sqlite.sieve import Sieve
+from isthmus.journals.sqlite.session import Known, Session, nothing_known
 
 T = TypeVar("T")
 
@@ -26,7 +24,7 @@ class Readers:
     no run yet.
     """
 
-    def __init__(self, path: Path, keyring: Keyring, known: tuple[Both[Fresh], Both[Sieve]] | None, threads: int) -> None:
+    def __init__(self, path: Path, keyring: Keyring, known: Known | None, threads: int) -> None:
         self._path = path
         self._keyring = keyring
         self._known = known

@@ -14,6 +14,7 @@ from isthmus.core.failure import Bug
 from isthmus.journals.rules import Noun
 from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite.locator import Both, Fresh
+from isthmus.journals.sqlite.recent import Recents, nothing_recent
 from isthmus.journals.sqlite.records import StepRecord, seal_step
 from isthmus.journals.sqlite.sieve import SIEVED, Sieve
 from isthmus.journals.sqlite.statements import statements
@@ -34,12 +35,20 @@ class Session:
     """For reading it is used as it is; the writer adds :meth:`load`, :meth:`flush` and :meth:`finish`."""
 
     def __init__(
-        self, connection: sqlite3.Connection, keyring: Keyring, fresh: Both[Fresh], sieves: Both[Sieve], *, writes: bool = False
+        self,
+        connection: sqlite3.Connection,
+        keyring: Keyring,
+        fresh: Both[Fresh],
+        sieves: Both[Sieve],
+        recent: Recents,
+        *,
+        writes: bool = False,
     ) -> None:
         self.connection = connection
         self.keyring = keyring
         self.fresh = fresh
         self.sieves = sieves
+        self.recent = recent
         self.writes = writes
         """It is the writer's, and so knows all runs."""
         self._sql = statements()
@@ -70,6 +79,15 @@ class Session:
 
     def row(self, name: str, *values: object) -> Row | None:
         found: Row | None = self.connection.execute(self._sql[name], values).fetchone()
+        return found
+
+    def the_row(self, name: str, *values: object) -> Row:
+        """The row that is there for sure."""
+        found = self.row(name, *values)
+        if found is None:
+            raise Bug(
+                "journal-row", f"the journal lacks a row that {name} asked for: its file was changed by hand, or this is a bug of ours"
+            )
         return found
 
     def run(self, name: str, *values: object) -> None:
@@ -163,9 +181,12 @@ class Session:
         self._run = Both([], [])
 
 
-def nothing_known() -> tuple[Both[Fresh], Both[Sieve]]:
-    """What is in memory of the locator before anything was read."""
-    return Both(Fresh(), Fresh()), Both(Sieve(SIEVED.ids), Sieve(SIEVED.identifiers))
+Known = tuple[Both[Fresh], Both[Sieve], Recents]
+"""What the writer has in memory; readers of the same process share it."""
+
+
+def nothing_known() -> Known:
+    return Both(Fresh(), Fresh()), Both(Sieve(SIEVED.ids), Sieve(SIEVED.identifiers)), nothing_recent()
 
 
 def place(shelf: int, seq: int) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from heapq import merge
 from itertools import islice
-from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -41,8 +40,10 @@ NORMAL = LANES.index("normal")
 
 def untranslated(session: Session, limit: int, interfaces: AbstractSet[str] | None) -> list[Message]:
     shelves = [number for interface, number in session.rows("shelves") if interfaces is None or interface in interfaces]
-    rows = islice(merge(*(session.each("untranslated", shelf, limit) for shelf in shelves), key=itemgetter(0)), limit)
-    return [_message(session, row) for row in one_batch(rows, itemgetter(5))]
+    waiting = merge(*(session.each("untranslated", shelf, limit) for shelf in shelves))
+    found = (session.recent.messages.get(seq) or session.the_row("waiting_message", seq) for (seq,) in islice(waiting, limit))
+    batch = one_batch(found, lambda one: len(one.body) if isinstance(one, Message) else one[5])
+    return [one if isinstance(one, Message) else _message(session, one) for one in batch]
 
 
 def _message(session: Session, row: Row) -> Message:
@@ -129,6 +130,8 @@ def keep_events(session: Session, events: list[tuple[int, int, Envelope]], now: 
     for message, shelf, event in events:
         seq = session.next()
         rows.append((seq, event.id, message, shelf, event.type, event.version, at, fed))
+        if fed:
+            session.recent.events.keep(seq, structs.replace(event, seq=seq), len(event.body))
         bodies.append((place(shelf, seq), seal_event(session.keyring, event)))
         ids.append(entry(id_key(event.id), seq))
     session.index(ids=ids)
@@ -195,8 +198,12 @@ def upcoming(session: Session, name: str, limit: int) -> list[Envelope]:
     one = _enrolled(session, name)
     if one.stopped:
         return []
-    rows = islice(merge(*(session.each("upcoming", type, one.cursor, limit) for type in one.types), key=itemgetter(0)), limit)
-    return list(one_batch((open_event(session.keyring, row) for row in rows), lambda event: len(event.body)))
+    waiting = islice(merge(*(session.each("upcoming", type, one.cursor, limit) for type in one.types)), limit)
+    return list(one_batch((_event(session, seq) for (seq,) in waiting), lambda event: len(event.body)))
+
+
+def _event(session: Session, seq: int) -> Envelope:
+    return session.recent.events.get(seq) or open_event(session.keyring, session.the_row("event", seq))
 
 
 def stop(session: Session, name: str, reason: str, detail: str) -> None:
@@ -254,6 +261,7 @@ def keep_deliveries(session: Session, fresh: list[tuple[int, int, Delivery]], no
         lane = NORMAL if listener is None else listener.lane
         rows.append((seq, delivery.id, message, shelf, delivery.endpoint, delivery.subscription, lane, at, seq))
         bodies.append((place(shelf, seq), seal_delivery(keyring, delivery)))
+        session.recent.deliveries.keep(seq, (delivery, now), len(delivery.body))
         due.append((seq, delivery.endpoint, line_token(session, delivery), seq, lane, at, 0))
         ids.append(entry(id_key(delivery.id), seq))
         keys.append(entry(delivery_key(session, delivery.endpoint, delivery.key), seq))

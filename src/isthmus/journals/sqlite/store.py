@@ -31,7 +31,7 @@ class Store:
         self._session = session
         self._loop = loop
         self.writer = Writer(session, loop)
-        self.readers = Readers(path, session.keyring, (session.fresh, session.sieves), READERS)
+        self.readers = Readers(path, session.keyring, (session.fresh, session.sieves, session.recent), READERS)
         self._tidier = Tidier(path, session, self.writer, self.readers, loop)
         self.writer.start(self._tidier.after_commit)
 

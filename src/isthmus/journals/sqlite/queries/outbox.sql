@@ -1,12 +1,12 @@
 -- name: claim
 -- Of one lane.
-SELECT d.seq, d.id, d.endpoint, d.subscription, d.created_at, u.attempts, u.state, u.uncertain, coalesce(b.sealed, d.head)
-FROM due u
-JOIN delivery d ON d.seq = u.seq
+SELECT seq, attempts, state, uncertain FROM due WHERE endpoint = ? AND lane = ? AND turn <= ? ORDER BY turn, seq LIMIT ?
+
+-- name: due_delivery
+SELECT d.id, d.endpoint, d.subscription, d.created_at, coalesce(b.sealed, d.head)
+FROM delivery d
 LEFT JOIN body b ON b.place = (d.shelf << 44 | d.seq)
-WHERE u.endpoint = ? AND u.lane = ? AND u.turn <= ?
-ORDER BY u.turn, u.seq
-LIMIT ?
+WHERE d.seq = ?
 
 -- name: take
 UPDATE due SET state = 'sending', turn = NULL, not_before = NULL, reason = '', owner = ?, attempts = attempts + 1 WHERE seq = ?

@@ -1,13 +1,13 @@
 -- name: untranslated
 -- Of one interface; those of several are merged, so that each is one range of one table however many wait.
+SELECT seq FROM untranslated WHERE shelf = ? ORDER BY seq LIMIT ?
+
+-- name: waiting_message
 SELECT m.seq, m.id, s.interface, m.source, m.received_at, m.size, m.head, b.place, b.sealed
-FROM untranslated u
-JOIN message m ON m.seq = u.seq
-JOIN shelf s ON s.number = u.shelf
-JOIN body b ON b.place = (u.shelf << 44 | u.seq)
-WHERE u.shelf = ?
-ORDER BY u.seq
-LIMIT ?
+FROM message m
+JOIN shelf s ON s.number = m.shelf
+JOIN body b ON b.place = (m.shelf << 44 | m.seq)
+WHERE m.seq = ?
 
 -- name: translating
 -- These messages, and whether they still wait for their translator.
@@ -58,12 +58,13 @@ WHERE cursor < :event AND (SELECT fed FROM event WHERE seq = :event)
 
 -- name: upcoming
 -- Of one type; the types of a subscription are merged, so that each is one range of one index however many wait.
+SELECT seq FROM event WHERE fed = 1 AND type = ? AND seq > ? ORDER BY seq LIMIT ?
+
+-- name: event
 SELECT e.seq, e.id, e.type, e.version, coalesce(b.sealed, e.head)
 FROM event e
 LEFT JOIN body b ON b.place = (e.shelf << 44 | e.seq)
-WHERE e.fed = 1 AND e.type = ? AND e.seq > ?
-ORDER BY e.seq
-LIMIT ?
+WHERE e.seq = ?
 
 -- name: move_cursor
 UPDATE subscription SET cursor = ?, waiting = waiting - ? WHERE name = ?
