@@ -25,18 +25,25 @@ class Housekeeper:
         self._every = self._enough = every
         self._count = 0
         self._task: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
 
     def passed(self, count: int) -> None:
         self._count += count
-        if self._count >= self._enough and (self._task is None or self._task.done()):
-            self.check()
+        if self._count >= self._enough and self._task is None:
             self._count = 0
             self._task = asyncio.create_task(self._work())
+            self._task.add_done_callback(self._done)
 
     def check(self) -> None:
-        if self._task is not None and self._task.done() and not self._task.cancelled():
-            task, self._task = self._task, None
-            task.result()
+        """Whoever passes goes on when housekeeping has failed; who prunes hears of it."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if not task.cancelled():
+            self._failure = task.exception()
 
     async def close(self) -> None:
         task, self._task = self._task, None
