@@ -6,7 +6,7 @@
     python bench/growth_postgres.py DSN DIR fill --stored 1000000    # as often as wanted; bulk SQL, in the shape that the journal writes
     python bench/growth_postgres.py DSN DIR wait --waiting 1000000   # deliveries that wait at the endpoint, in 200,000 lines
     python bench/growth_postgres.py DSN DIR full                     # measures again and prints the ratios
-    python bench/growth_postgres.py DSN DIR retention                # prunes what was filled while messages come in
+    python bench/growth_postgres.py DSN DIR retention --stored 60000 # in a database of its own: prunes what it kept while messages come in
 
 ``DIR`` keeps the key ring and the figures as JSON. The database is to be on this machine (its CPU is read from /proc) and to have
 pg_stat_statements in ``shared_preload_libraries``, for the pages touched.
@@ -41,6 +41,8 @@ NUMBERS = 8
 """Numbers of ``place`` that a filled message takes: message, event, delivery, steps, and two spare."""
 LONG_AGO = datetime(2025, 3, 2, tzinfo=UTC)
 OWNER = "bench"
+_SHELF = 32 << 20
+"""Small ones, so that some are emptied."""
 SETTINGS = ("server_version", "shared_buffers", "fsync", "synchronous_commit", "full_page_writes", "wal_compression", "checkpoint_timeout", "max_wal_size", "autovacuum_naptime")  # fmt: skip
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -278,27 +280,30 @@ async def wait(database: Connection, journal: PostgresJournal, waiting: int) -> 
 # ---- retention ----------------------------------------------------------------------------------------------------------------
 
 
-async def retention(journal: PostgresJournal, bench: Bench, database: Connection) -> dict[str, float]:
-    """Batches of 32 as they come at 32 connections, without pruning, and while ten interfaces are pruned; and what the disk gets back."""
+async def retention(journal: PostgresJournal, bench: Bench, database: Connection, messages: int) -> dict[str, float]:
+    """Batches of 32 as they come at 32 connections, without pruning, and while all that was kept before is pruned; what the disk gets."""
+    for _ in range(0, messages, BATCH):
+        await journal.receive([bench.arrival() for _ in range(BATCH)])
+        await journal.translated([Translated(message_id=one.id) for one in await journal.untranslated(BATCH)], LONG_AGO)
+    old = bench.arrival().message.received_at
 
     async def acks(until: Callable[[], bool]) -> list[float]:
         waits: list[float] = []
         while not until():
             arrivals = [bench.arrival() for _ in range(32)]
             await timed(waits, journal.receive(arrivals))
+            await asyncio.sleep(0.005)  # some 3,000 a second and not as many as go, so that both see the same load
         return sorted(waits)
 
     begun = time.perf_counter()
     quiet = await acks(lambda: time.perf_counter() - begun > 15)  # noqa: PLR2004
-    before = await journal.size()
+    before, shelves = await journal.size(), await database.fetchval("SELECT count(*) FROM isthmus.shelf")
     pruned = 0
 
     async def prune() -> None:
         nonlocal pruned
-        now = datetime(2026, 3, 3, tzinfo=UTC)
-        for n in range(10):
-            while (done := await journal.prune(f"fill.{n}", LONG_AGO + timedelta(days=90), now, 2_000)).messages:
-                pruned += done.messages
+        while (done := await journal.prune("ehr.adt", old, old, 2_000)).messages:
+            pruned += done.messages
 
     task = asyncio.create_task(prune())
     begun = time.perf_counter()
@@ -309,7 +314,8 @@ async def retention(journal: PostgresJournal, bench: Bench, database: Connection
         "seconds": time.perf_counter() - begun,
         "MB before": before / 1e6,
         "MB after": await journal.size() / 1e6,
-        "shelves": await database.fetchval("SELECT count(*) FROM isthmus.shelf"),
+        "shelves before": shelves,
+        "shelves after": await database.fetchval("SELECT count(*) FROM isthmus.shelf"),
         "ACK p50 ms": quiet[len(quiet) // 2] * 1e3,
         "ACK p99 ms": quiet[len(quiet) * 99 // 100] * 1e3,
         "ACK p50 ms, pruning": busy[len(busy) // 2] * 1e3,
@@ -343,7 +349,12 @@ async def main() -> None:
     told.folder.mkdir(parents=True, exist_ok=True)
     watcher: Connection = await asyncpg.connect(told.dsn, server_settings={"application_name": "bench"})
     await watcher.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-    journal = Counted(told.dsn, Keyring.load_or_create(told.folder / "keyring.json"), connections=2)
+    journal = Counted(
+        told.dsn,
+        Keyring.load_or_create(told.folder / "keyring.json"),
+        connections=2 if told.what != "retention" else 4,
+        shelf_bytes=_SHELF if told.what == "retention" else 1 << 30,
+    )
     await journal.open()
     bench = Bench(journal, BATCH)  # type: ignore[arg-type]  # any journal
     bench.made = int(time.time() * 1000) % 10**12
@@ -358,7 +369,7 @@ async def main() -> None:
         await wait(watcher, journal, told.waiting)
         print(f"{told.waiting:,} deliveries in {time.perf_counter() - begun:.0f} s")
     elif told.what == "retention":
-        result = await retention(journal, bench, watcher)
+        result = await retention(journal, bench, watcher, told.stored)
         figures.write_text(json.dumps(result, indent=1))
         print("\n".join(f"{name:<28}{value:>14,.2f}" for name, value in result.items()))
     else:
