@@ -36,7 +36,7 @@ from isthmus.engine.clock import Clock, deadline
 from isthmus.engine.hand import Hand
 from isthmus.engine.lease import Lease
 from isthmus.engine.lifeline import owner_of
-from isthmus.engine.settling import CLIENT_BUG, settled, tell
+from isthmus.engine.settling import CLIENT_BUG, settled, tell, unsent
 from isthmus.engine.telemetry import BreakerMoved, EndpointPaused, Notify
 from isthmus.engine.wake import POLL, Wake
 from isthmus.journals.port import Claimed, Outbox, Settlement
@@ -150,7 +150,7 @@ class Courier:
             await self._settle_some()
 
     def _return(self) -> None:
-        self._done += [(self._owner, self._unsent(one)) for one in self._hand]
+        self._done += [(self._owner, unsent(one, self._clock.now())) for one in self._hand]
         self._hand.clear()
         self._settle()
 
@@ -319,7 +319,7 @@ class Courier:
                 if not outcomes or (isinstance(outcomes[0], Retry) and not outcomes[0].after):
                     outcomes, checked = await self._send(flight, timeout), False
         except NoTurn as failure:
-            self._done += [(flight.owner, self._unsent(one, failure.code)) for one in flight.claims]
+            self._done += [(flight.owner, unsent(one, self._clock.now(), failure.code)) for one in flight.claims]
         except (Transient, TimeoutError) as failure:
             code = failure.code if isinstance(failure, Transient) else "client-hung"
             self._note(flight, [Unknown(code)] * many, checked=checked)
@@ -360,17 +360,6 @@ class Courier:
         elif failed:
             wishes = [one.after for one in failed if isinstance(one, Retry) and one.after]
             self.breaker.failed(self._clock.monotonic(), failed[0].code, max(wishes, default=None))
-
-    def _unsent(self, claimed: Claimed, code: str = "not-sent") -> Settlement:
-        now = self._clock.now()
-        return Settlement(
-            delivery_id=claimed.delivery.id,
-            outcome=Retry(code, untried=True),
-            state="unknown" if claimed.unknown else "due",
-            started_at=now,
-            ended_at=now,
-            not_before=now,
-        )
 
     def _policy(self, claimed: Claimed) -> Policy:
         return self._policies.get(claimed.delivery.subscription, _UNDECLARED)

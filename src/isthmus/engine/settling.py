@@ -62,6 +62,18 @@ def settled(
     )
 
 
+def unsent(claimed: Claimed, now: datetime, code: str = "not-sent") -> Settlement:
+    """Returned as it was claimed: due at once, or still to be checked."""
+    return Settlement(
+        delivery_id=claimed.delivery.id,
+        outcome=Retry(code, untried=True),
+        state="unknown" if claimed.unknown else "due",
+        started_at=now,
+        ended_at=now,
+        not_before=now,
+    )
+
+
 def tell(settlements: Sequence[Settlement], endpoint: str, notify: Notify) -> None:
     """Count what became of them; deaths by their reason."""
     states = Counter(one.state for one in settlements)
