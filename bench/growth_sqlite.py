@@ -26,7 +26,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from growth_fill import ENDPOINT, INTERFACE, START, SUBSCRIPTION, TYPE, Sample, arrival, delivery_of, event_of, fill
+from growth_fill import ELSEWHERE, ENDPOINT, INTERFACE, START, SUBSCRIPTION, TYPE, Sample, arrival, delivery_of, event_of, fill
 
 from isthmus.core.outcome import Delivered, Receipt
 from isthmus.journals.port import Accepted, Arrival, Planned, Query, Settlement, Translated
@@ -44,8 +44,9 @@ Figures = dict[str, float]
 class Load:
     """All stages beside each other, as the engine runs them."""
 
-    def __init__(self, journal: SqliteJournal, messages: int, first: int) -> None:
+    def __init__(self, journal: SqliteJournal, messages: int, first: int, endpoint: str = ELSEWHERE) -> None:
         self.journal = journal
+        self.endpoint = endpoint
         self.left = iter(range(first, first + messages))
         self.messages = messages
         self.acks: list[float] = []
@@ -97,7 +98,7 @@ class Load:
     async def subscriber(self) -> None:
         while True:
             while events := await self.journal.upcoming(SUBSCRIPTION, BATCH):
-                plans = [Planned(event_id=one.id, deliveries=(delivery_of(one),)) for one in events]
+                plans = [Planned(event_id=one.id, deliveries=(delivery_of(one, self.endpoint),)) for one in events]
                 await self.journal.planned(SUBSCRIPTION, events[-1].seq, plans, START + timedelta(days=1))
                 self.due.set()
             await self.made.wait()
@@ -108,7 +109,7 @@ class Load:
         while True:
             while self.settled < self.messages:
                 begun = time.perf_counter()
-                claimed = await self.journal.claim(ENDPOINT, BATCH, now, OWNER)
+                claimed = await self.journal.claim(self.endpoint, BATCH, now, OWNER)
                 if not claimed:
                     break
                 self.claims.append((time.perf_counter() - begun) / len(claimed))
@@ -133,8 +134,8 @@ def at(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-async def under_load(journal: SqliteJournal, messages: int, first: int) -> Figures:
-    load = Load(journal, messages, first)
+async def under_load(journal: SqliteJournal, messages: int, first: int, endpoint: str = ELSEWHERE) -> Figures:
+    load = Load(journal, messages, first, endpoint)
     wall, cpu, bytes_, commits = time.perf_counter(), time.process_time(), written(), journal.commits
     await load.run()
     wall, cpu, bytes_ = time.perf_counter() - wall, time.process_time() - cpu, written() - bytes_
@@ -154,7 +155,7 @@ async def under_load(journal: SqliteJournal, messages: int, first: int) -> Figur
     }
 
 
-async def one_by_one(journal: SqliteJournal, batches: int, first: int, size: int = 64) -> Figures:
+async def one_by_one(journal: SqliteJournal, batches: int, first: int, endpoint: str = ELSEWHERE, size: int = 64) -> Figures:
     """Each call alone, nothing beside it: what it costs in CPU and bytes."""
     found: dict[str, list[float]] = {}
 
@@ -173,9 +174,9 @@ async def one_by_one(journal: SqliteJournal, batches: int, first: int, size: int
         results = [Translated(message_id=one.id, events=(event_of(one),)) for one in waiting]  # type: ignore[attr-defined]
         await measured("translated", lambda results=results: journal.translated(results, START))
         events = await measured("upcoming", lambda: journal.upcoming(SUBSCRIPTION, size))
-        plans = [Planned(event_id=one.id, deliveries=(delivery_of(one),)) for one in events]  # type: ignore[attr-defined]
+        plans = [Planned(event_id=one.id, deliveries=(delivery_of(one, endpoint),)) for one in events]  # type: ignore[attr-defined]
         await measured("planned", lambda events=events, plans=plans: journal.planned(SUBSCRIPTION, events[-1].seq, plans, now))
-        claimed = await measured("claim", lambda: journal.claim(ENDPOINT, size, later, OWNER))
+        claimed = await measured("claim", lambda: journal.claim(endpoint, size, later, OWNER))
         done = [
             Settlement(delivery_id=one.delivery.id, outcome=OUTCOME, state="delivered", started_at=now, ended_at=now) for one in claimed
         ]  # type: ignore[attr-defined]
@@ -247,15 +248,20 @@ async def measure(path: Path, ring: Keyring, samples: list[Sample], messages: in
     opened = time.perf_counter() - begun
     position = await journal.enrol(SUBSCRIPTION, frozenset((TYPE,)))
     ready = time.perf_counter() - begun
+    while any(sieve.unknown() for sieve in journal._opened._session.sieves):  # type: ignore[union-attr]  # noqa: SLF001, ASYNC110 - a look inside
+        await asyncio.sleep(0.01)
+    sieved = time.perf_counter() - begun
     if not samples:  # on an empty journal one has to keep something first
         fresh = Load(journal, 600, 9_000_000_000)
         await fresh.run()
         samples = [Sample.of(arrival(9_000_000_000 + n)) for n in range(0, 600, 3)]
     results = {
-        "opening": {"seconds": opened, "seconds to ready": ready, "waiting": position.waiting},
+        "opening": {"seconds": opened, "seconds to ready": ready, "seconds until all is at hand": sieved, "waiting": position.waiting},
         "asked": await asked(journal, samples),
         "one by one": await one_by_one(journal, 60, first),
+        "one by one, with the backlog": await one_by_one(journal, 60, first + 100_000, ENDPOINT),
         "under load": await under_load(journal, messages, first + 1_000_000),
+        "under load, with the backlog": await under_load(journal, messages // 3, first + 2_000_000, ENDPOINT),
         "asked afterwards": await asked(journal, samples),
     }
     await journal.close()
