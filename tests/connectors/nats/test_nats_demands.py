@@ -77,6 +77,8 @@ def test_a_bad_subject_is_told_early_and_not_quoted(subject: str) -> None:
 def test_what_is_no_event_needs_a_key() -> None:
     with pytest.raises(Bug, match="key"):
         Nats("cell").publish("a.b", {"id": "1"})
+    with pytest.raises(Bug, match="content-type"):
+        Nats("cell").publish("a.b", b"{}", key="k", content_type="application/cloudevents+json")
     assert subject_of(Nats("cell").publish("a.b-c.D_1", {"id": "1"}, key="k").operation) == "a.b-c.D_1"
 
 

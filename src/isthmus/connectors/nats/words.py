@@ -56,6 +56,8 @@ class Nats(Endpoint):
                 ordering_key=ordering_key or body.ordering_key,
                 content_type=MEDIA_TYPE,
             )
+        if content_type == MEDIA_TYPE:
+            raise Bug("content-type", f"a CloudEvent to {self.name} is written from a canonical event: give the event itself")
         if not key:
             raise Bug("key", f"what is published to {self.name} and is no event needs a business key of its own: key=…")
         return Delivery(
