@@ -12,6 +12,7 @@ from connectors.nats.conftest import NatsStand
 from real.nats import alone, available
 
 from isthmus.connectors.nats.source import NatsConsumer
+from isthmus.connectors.port import Exclusive
 from isthmus.connectors.source_suite import SOURCE_CLAUSES, TAKEN, SourceClause, SourceStand, Taker
 from isthmus.connectors.suite import clause_name
 from isthmus.core import Rejected, derive_id
@@ -105,6 +106,20 @@ async def test_a_message_that_is_missing_is_noticed_and_comes_in_its_place(sourc
     assert source.counts["gap"] == 1, "it did not hurt"
     assert list(dict.fromkeys(taker.bodies)) == bodies
     await source.stop()
+
+
+async def test_the_same_source_starts_again_after_stop(source_stand: NatsSourceStand) -> None:
+    """As where its duty comes back to this node."""
+    assert isinstance(source_stand.source(), Exclusive)
+    taker = Taker(TAKEN)
+    source = source_stand.source()
+    bodies = [await source_stand.put("a", 0)]
+    for number in range(1, 4):
+        await source.start(taker.accept)
+        await taker.has(number)
+        await source.stop()
+        bodies.append(await source_stand.put("a", number))
+    assert taker.bodies == bodies[:3]
 
 
 async def test_what_is_merely_waiting_here_is_not_sent_again(source_stand: NatsSourceStand) -> None:
