@@ -16,7 +16,7 @@ order of its own key, and deliveries are upserts under business keys, so late is
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -31,6 +31,8 @@ from isthmus.engine.wake import POLL, Wake
 from isthmus.journals.port import Identifier, Stages, Translated
 
 BATCH = 256
+EVENTS = 1_024
+"""Events in one commit: a message may be a hundred rows of a file, and 256 of them at once would be in memory."""
 SLICE = 0.002
 """Seconds of pure work after which receivers and couriers get their turn: it bounds what translating adds to an ACK."""
 
@@ -71,19 +73,29 @@ class Translator:
             if not messages:
                 await self.wake.wait(POLL)
                 continue
-            results = await self._work(messages)
-            await self._journal.translated(results, self._clock.now())
-            self._tell(messages, results)
+            waiting = deque(messages)
+            del messages  # a message of 100 MB must not stay in memory once it is translated
+            while waiting:
+                done, results = await self._work(waiting)
+                await self._journal.translated(results, self._clock.now())
+                self._tell(done, results)
+                del done, results
 
-    async def _work(self, messages: Sequence[Message]) -> list[Translated]:
+    async def _work(self, waiting: deque[Message]) -> tuple[list[Message], list[Translated]]:
+        """Takes from the front what goes into one commit: all, or as much as makes ``EVENTS``."""
+        done: list[Message] = []
         results: list[Translated] = []
-        begun = self._clock.monotonic()
-        for message in messages:
-            results.append(self.result(message))
+        begun, events = self._clock.monotonic(), 0
+        while waiting and events < EVENTS:
+            message = waiting.popleft()
+            result = self.result(message)
+            events += len(result.events)
+            done.append(message)
+            results.append(result)
             if self._clock.monotonic() - begun > SLICE:
                 await asyncio.sleep(0)
                 begun = self._clock.monotonic()
-        return results
+        return done, results
 
     def result(self, message: Message) -> Translated:
         """What becomes of one message; pure."""
