@@ -16,8 +16,8 @@ from isthmus.journals.sqlite.locator import FANOUT, FANOUT_BITS, FIRST_BITS, KEY
 from isthmus.journals.sqlite.session import Row, Session
 from isthmus.journals.sqlite.sieve import SIEVED
 
-SLICE = 8
-"""Pages of each source that are merged in one step: some four thousand entries."""
+SLICE = 4
+"""Pages of each source that are merged in one step: some two thousand entries."""
 DROPPED = 128
 """Pages that are dropped in one step."""
 
