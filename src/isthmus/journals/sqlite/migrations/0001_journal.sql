@@ -134,8 +134,8 @@ CREATE TABLE untranslated (
     PRIMARY KEY (shelf, seq)
 ) WITHOUT ROWID;
 
--- Every delivery that is not finished. Of one line (endpoint and ordering key) at most one is due with a turn, sending, unknown or
--- dead; the others wait behind it.
+-- Every delivery that is not finished. Of one line (endpoint and ordering key) one leads: it is due with a turn, sending, unknown or
+-- dead. The others wait behind it; two indexes hold the one and the others, so that nothing walks along a line.
 CREATE TABLE due (
     seq INTEGER PRIMARY KEY,
     endpoint TEXT NOT NULL,
@@ -153,7 +153,8 @@ CREATE TABLE due (
     reason TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX due_turn ON due (endpoint, lane, turn, seq) WHERE turn IS NOT NULL;
-CREATE INDEX due_line ON due (endpoint, line, rank, seq) WHERE line IS NOT NULL;
+CREATE INDEX due_lead ON due (endpoint, line) WHERE line IS NOT NULL AND (turn IS NOT NULL OR state <> 'due');
+CREATE INDEX due_behind ON due (endpoint, line, rank, seq) WHERE line IS NOT NULL AND turn IS NULL AND state = 'due';
 CREATE INDEX due_owner ON due (owner, seq) WHERE owner IS NOT NULL;
 CREATE INDEX due_dead ON due (seq) WHERE state = 'dead';
 CREATE INDEX due_unknown ON due (seq) WHERE state = 'unknown';

@@ -31,13 +31,13 @@ UPDATE due SET state = 'dead', owner = NULL, uncertain = 0, turn = NULL, not_bef
 -- name: promote
 -- The oldest of a line whose head has just gone: its turn has come.
 UPDATE due SET turn = ready_at
-WHERE seq = (SELECT seq FROM due WHERE endpoint = ? AND line = ? ORDER BY rank, seq LIMIT 1)
+WHERE seq = (SELECT seq FROM due WHERE endpoint = ? AND line = ? AND turn IS NULL AND state = 'due' ORDER BY rank, seq LIMIT 1)
 
 -- name: demote
-UPDATE due SET turn = NULL WHERE endpoint = ? AND line = ? AND state = 'due'
+UPDATE due SET turn = NULL WHERE endpoint = ? AND line = ? AND (turn IS NOT NULL OR state <> 'due') AND state = 'due'
 
 -- name: held
-SELECT 1 FROM due WHERE endpoint = ? AND line = ? AND state <> 'due' LIMIT 1
+SELECT 1 FROM due WHERE endpoint = ? AND line = ? AND (turn IS NOT NULL OR state <> 'due') AND state <> 'due' LIMIT 1
 
 -- name: keep_ended
 INSERT INTO ended (seq, state, reason) VALUES (?, ?, ?)

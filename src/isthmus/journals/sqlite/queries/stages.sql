@@ -83,7 +83,9 @@ INSERT INTO delivery (seq, id, message, shelf, endpoint, subscription, lane, cre
 INSERT INTO due (seq, endpoint, line, rank, lane, state, turn, ready_at, attempts)
 VALUES (
     ?1, ?2, ?3, ?4, ?5, 'due',
-    CASE WHEN ?3 IS NULL OR NOT EXISTS (SELECT 1 FROM due WHERE endpoint = ?2 AND line = ?3) THEN ?6 END,
+    CASE WHEN ?3 IS NULL OR NOT EXISTS (
+        SELECT 1 FROM due WHERE endpoint = ?2 AND line = ?3 AND (turn IS NOT NULL OR state <> 'due')
+    ) THEN ?6 END,
     ?6, ?7
 )
 
