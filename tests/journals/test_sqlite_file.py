@@ -19,7 +19,7 @@ from isthmus.journals.sealing import Keyring
 from isthmus.journals.sqlite import SqliteJournal, checkpointer
 from isthmus.journals.sqlite.schema import connect, connect_to_read
 from isthmus.journals.sqlite.statements import statements
-from isthmus.journals.suite.samples import ADT, START, arrival, at, claim, due, message, received
+from isthmus.journals.suite.samples import ADT, ME, START, arrival, at, claim, due, message, received, retried
 
 RING = Keyring.ephemeral()
 
@@ -283,3 +283,24 @@ def test_the_length_of_the_log_is_told_though_its_file_keeps_its_size(path: Path
     assert not log.is_beyond(1 << 20)
     log.close()
     connection.close()
+
+
+async def test_a_retry_in_a_long_line_costs_the_same_as_in_a_short_one(journal: SqliteJournal) -> None:
+    """Counted in steps of SQLite's machine, so it says the same on every computer."""
+    steps: dict[int, int] = {}
+    connection = journal._opened._session.connection
+    for behind in (3, 400):
+        await due(journal, *(f"inv-{behind}-{n}" for n in range(behind)), line=f"patient/{behind}")
+        (taken,) = await claim(journal)
+        counted = 0
+
+        def count() -> None:
+            nonlocal counted
+            counted += 1
+
+        connection.set_progress_handler(count, 10)
+        await journal.settle([retried(taken.delivery.id, not_before=at(9_999))], ME)
+        connection.set_progress_handler(None, 0)
+        steps[behind] = counted
+    assert steps[3] > 10
+    assert steps[400] < steps[3] * 1.5
