@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 import msgspec
@@ -81,9 +81,10 @@ async def measure(endpoint: OdooEndpoint, title: str, deliveries: Sequence[Deliv
     budget = Counting()
     client = OdooClient("odoo", endpoint, budget)
     await client.open()
+    before = unchanged = 0
+    took = 0.0
     for _ in range(2 if again else 1):
-        before, started = budget.calls, time.perf_counter()
-        unchanged = 0
+        before, started, unchanged = budget.calls, time.perf_counter(), 0
         for first in range(0, len(deliveries), size):
             outcomes = await client.send(deliveries[first : first + size], 120)
             if wrong := [one for one in outcomes if not isinstance(one, Delivered)]:
@@ -203,7 +204,7 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-async def main(info: dict[str, Any], protocol: str) -> None:
+async def main(info: dict[str, Any], protocol: Literal["json-2", "xml-rpc"]) -> None:
     database = f"run_{uuid.uuid4().hex[:8]}"
     server = await asyncpg.connect(info["dsn"])
     await server.execute(f"CREATE DATABASE {database} TEMPLATE {info['template']}")
@@ -232,4 +233,4 @@ async def main(info: dict[str, Any], protocol: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text()), sys.argv[2] if len(sys.argv) > 2 else "json-2"))  # noqa: PLR2004
+    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text()), "xml-rpc" if "xml-rpc" in sys.argv else "json-2"))

@@ -189,7 +189,7 @@ class _Call:
 
     def __init__(self, budget: TargetBudget, lane: Lane) -> None:
         self._budget = budget
-        self._lane = lane
+        self._lane: Lane = lane
         self._began = 0.0
 
     async def __aenter__(self) -> None:

@@ -100,7 +100,7 @@ class Courier:
         self._in_vain = 0
         self._probe_timeout = min(one.timeout for one in known)
         self.workers = max(1, client.in_flight)
-        lanes = {one.lane for one in known}
+        lanes: set[Lane] = {one.lane for one in known}
         self._hand = Hand(workers=self.workers, max_batch=client.max_batch, lanes=lanes)
         self._mixed = "safety" in lanes and len(lanes) > 1
         self._idle: deque[asyncio.Future[None]] = deque()

@@ -64,7 +64,7 @@ class Hand:
 
     def take(self, now: float, *, single: bool) -> list[Claimed]:
         """What one worker sends next, all of one lane; nothing: it waits."""
-        lane = next((lane for lane in LANES if self._waiting[lane]), None)
+        lane: Lane | None = next((lane for lane in LANES if self._waiting[lane]), None)
         if lane is None or (lane != "safety" and self._batches_of_others >= self._workers_for_others):
             return []
         queue = self._waiting[lane]

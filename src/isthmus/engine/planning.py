@@ -41,7 +41,7 @@ class Planning:
         self.subscription = subscription
         self._catalogue = catalogue
         self._answers = answers
-        self._lane = policy_for(subscription.classification).lane
+        self._lane: Lane = policy_for(subscription.classification).lane
 
     async def plan(self, envelopes: Sequence[Envelope]) -> Sequence[Planned | Failure]:
         results = [self._at_hand(envelope) for envelope in envelopes]

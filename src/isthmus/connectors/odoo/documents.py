@@ -8,20 +8,17 @@ What is finished is never changed; what differs, or was cancelled by somebody, g
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol
 
 from msgspec import Struct
 
 from isthmus.connectors.odoo.batches import Batches
 from isthmus.connectors.odoo.faults import Fault
-from isthmus.connectors.odoo.linking import linked
+from isthmus.connectors.odoo.linking import Document, linked
 from isthmus.connectors.odoo.loading import Loadable, load
-from isthmus.connectors.odoo.operations import Invoice, Movement
 from isthmus.connectors.odoo.references import References
 from isthmus.connectors.odoo.session import Deadline, Session
 from isthmus.connectors.odoo.work import Work, fail_all, open_ones
-
-Document = TypeVar("Document", Invoice, Movement)
 
 
 class Held(Struct, frozen=True):

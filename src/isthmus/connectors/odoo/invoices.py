@@ -85,8 +85,10 @@ class Invoices:
         return same and _same_lines(work, invoice.lines, held.lines)
 
     async def finish(
-        self, works: Sequence[Work[Invoice]], _held: Mapping[Work[Invoice], Held], deadline: Deadline
+        self, works: Sequence[Work[Invoice]], held: Mapping[Work[Invoice], Held], deadline: Deadline
     ) -> dict[Work[Invoice], Fault]:
+        del held  # a draft that is as it should be is only posted
+
         async def post(batch: Sequence[Work[Invoice]]) -> None:
             await self._session.write(_MODEL, "action_post", deadline, [work.id for work in batch])
 

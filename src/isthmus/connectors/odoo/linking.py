@@ -11,14 +11,14 @@ from isthmus.connectors.odoo.references import References, sure
 from isthmus.connectors.odoo.session import Deadline
 from isthmus.connectors.odoo.work import Work
 
-Document = TypeVar("Document", Work[Invoice], Work[Movement])
+Document = TypeVar("Document", Invoice, Movement)
 
 
-async def linked(works: Sequence[Document], references: References, deadline: Deadline, *, make: bool) -> list[Document]:
+async def linked(works: Sequence[Work[Document]], references: References, deadline: Deadline, *, make: bool) -> list[Work[Document]]:
     """Those whose links were all found (or, with ``make``, made); the others fail, each by itself."""
     named = {work: links(work.operation) for work in works}
     found = await references.resolve((link for one in named.values() for link in one), deadline, make=make)
-    ready: list[Document] = []
+    ready: list[Work[Document]] = []
     for work, its in named.items():
         try:
             work.links = sure(found, its)

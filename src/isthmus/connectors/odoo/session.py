@@ -33,7 +33,7 @@ class Deadline:
     """
 
     def __init__(self, call: float, lane: Lane, *, calls: float = 1.0) -> None:
-        self.lane = lane
+        self.lane: Lane = lane
         self._call = call
         self._end = time.monotonic() + call * calls
 
