@@ -177,20 +177,22 @@ class Sink(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Sink
 
-    def do_PUT(self) -> None:  # noqa: N802 - the library's name
+    def do_PUT(self) -> None:
+        sink = self.server
+        if not isinstance(sink, Sink):
+            raise TypeError
         left, digest, kept = int(self.headers["Content-Length"]), hashlib.sha256(), b""
         while left and (data := self.rfile.read(min(left, MB))):
             left -= len(data)
             digest.update(data)
             kept = data
-        with self.server.lock:
+        with sink.lock:
             if self.path.startswith("/prices/"):
-                self.server.prices += 1
-                self.server.items.add(self.path.rpartition("/")[2])
+                sink.prices += 1
+                sink.items.add(self.path.rpartition("/")[2])
             else:
-                self.server.digests[self.path], self.server.bodies[self.path] = digest.hexdigest(), kept[:1000]
+                sink.digests[self.path], sink.bodies[self.path] = digest.hexdigest(), kept[:1000]
         self.send_response(204)
         self.send_header("Content-Length", "0")
         self.end_headers()
