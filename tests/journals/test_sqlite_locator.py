@@ -134,19 +134,21 @@ class Locating(RuleBasedStateMachine):
             self.keys.setdefault(key, set()).add(seq)
         self.commit()
 
-    @rule()
-    def write(self) -> None:
-        merging.write_fresh(self.session)
-        self.commit()
+    @rule(times=st.integers(1, 5))
+    def write(self, times: int) -> None:
+        for _ in range(times):
+            self.add(5, times)
+            merging.write_fresh(self.session)
+            self.commit()
+        self.begin()
 
-    @rule()
     def begin(self) -> None:
         for family, bits in merging.enough(self.reading):
             merge = merging.begin(self.session, family, bits)
             self.merges += [merge] if merge else []
 
     @precondition(lambda self: self.merges)
-    @rule(steps=st.integers(1, 40), which=st.integers(0, 9))
+    @rule(steps=st.sampled_from([1, 30, 10_000]), which=st.integers(0, 9))
     def go_on(self, steps: int, which: int) -> None:
         merge = self.merges[which % len(self.merges)]
         while steps and not merge.finished:
@@ -157,6 +159,7 @@ class Locating(RuleBasedStateMachine):
         if merge.finished:
             self.merges.remove(merge)
             merging.finish(self.session, merge)
+            self.begin()
 
     @rule(pages=st.integers(0, 8))
     def drop(self, pages: int) -> None:
@@ -191,8 +194,8 @@ class Locating(RuleBasedStateMachine):
         self.connection.close()
 
 
-class TestLocating(Locating.TestCase):
-    settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
+TestLocating = Locating.TestCase
+TestLocating.settings = settings(max_examples=12, stateful_step_count=80, deadline=None)
 
 
 # ---- in a journal
