@@ -60,7 +60,7 @@ def line_of(report: DrillReport, terminal: Terminal) -> str:
         counts = f"{account.acknowledged} acknowledged, {account.arrived} arrived, {account.waiting} waiting, {account.dead} dead"
         wrong = f"{len(account.lost)} lost, {len(account.doubled)} doubled, {len(account.reordered)} reordered"
         parts += [counts, terminal.style(wrong, "" if account.sound else "red") if not account.sound else wrong]
-    parts.append(f"seed {report.seed}")
+    parts.append(f"took {report.seconds:.0f} s, seed {report.seed}" if report.seconds else f"seed {report.seed}")
     return "; ".join(parts)
 
 

@@ -60,6 +60,7 @@ class Gate:
         self._latency = latency
         self._server: asyncio.Server | None = None
         self._lines: set[_Near] = set()
+        self._behind_open = 0
 
     async def open(self, port: int) -> None:
         """Listen (again); nothing is spoiled until ``draw`` is set."""
@@ -78,7 +79,7 @@ class Gate:
 
     async def close(self) -> None:
         self.shut()
-        while self._lines:  # noqa: ASYNC110 - the transports tell in the next turns of the loop
+        while self._lines or self._behind_open:  # noqa: ASYNC110 - the transports tell in the next turns of the loop
             await asyncio.sleep(0.001)
 
     def garbage(self) -> bytes:
@@ -91,6 +92,10 @@ class Gate:
     def part(self, data: bytes) -> bytes:
         """Some of it, never all."""
         return data[: self._rng.randrange(1, max(2, len(data)))]
+
+    def reached(self, more: int) -> None:
+        """A connection to the system behind was made, or has ended."""
+        self._behind_open += more
 
     def joined(self, line: _Near) -> None:
         self._lines.add(line)
@@ -120,7 +125,7 @@ class _Near(asyncio.Protocol):
 
     async def _connect(self) -> None:
         try:
-            far, _ = await asyncio.get_running_loop().create_connection(lambda: _Far(self), self._gate.host, self._gate.behind)
+            far, _ = await asyncio.get_running_loop().create_connection(lambda: _Far(self, self._gate), self._gate.host, self._gate.behind)
         except OSError:
             self.end(abort=True)
             return
@@ -217,12 +222,18 @@ class _Near(asyncio.Protocol):
 class _Far(asyncio.Protocol):
     """The practice system's side."""
 
-    def __init__(self, near: _Near) -> None:
+    def __init__(self, near: _Near, gate: Gate) -> None:
         self._near = near
+        self._gate = gate
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        del transport  # whoever made it has it
+        self._gate.reached(+1)
 
     def data_received(self, data: bytes) -> None:
         self._near.answer(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
+        self._gate.reached(-1)
         self._near.far_ended()

@@ -23,15 +23,15 @@ async def kill(field: Field) -> Hurt:
         await field.moment(_MOST)
         field.tell(f"kill {number + 1} of {field.times}")
         in_the_air = field.in_the_air
-        async with field.harm():
+        async with field.harm() as strike:
             await field.node.kill()
-            hit += in_the_air > 0
             air += in_the_air
             await field.node.start()
+        hit += in_the_air > 0 or bool(field.node.since(strike.began, "ClaimsReleased"))
     claims = field.node.counts["ClaimsReleased.claims"]
     return Hurt(
-        hit if claims else 0,
-        f"killed {field.times} times, {hit} times with something in the air ({air} messages and deliveries); "
+        hit,
+        f"killed {field.times} times, {hit} times in the middle of something ({air} messages and deliveries in the air); "
         f"{claims} claims were in hand, {field.load.struck['unheard']} times a sender heard nothing",
     )
 
