@@ -305,7 +305,9 @@ class Engine:
         self._ring(bell.COURIERS)
 
     def _duties_changed(self) -> None:
-        """Somebody came or went: what falls to this node now may have waited."""
+        """Somebody came or went, or the lease is held again: what falls to this node now may have waited."""
+        if self._neighbours is not None and self._neighbours.status().holds:
+            self._supervisor.again()
         self._translator.wake()
         for subscriber in self._subscribers:
             subscriber.wake()

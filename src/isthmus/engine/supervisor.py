@@ -15,6 +15,7 @@ from isthmus.core.failure import Bug, Failure, Transient
 from isthmus.engine.backoff import pause
 from isthmus.engine.clock import Clock
 from isthmus.engine.telemetry import EngineFailed, LoopRestarted, Notify
+from isthmus.engine.wake import Wake
 
 _FIRST, _LONGEST, _HEALTHY = 0.2, 30.0, 60.0  # seconds; a loop that ran for so long starts counting anew
 
@@ -31,6 +32,7 @@ class Supervisor:
         self._notify = notify
         self._failing = failing
         self._tasks: list[asyncio.Task[None]] = []
+        self._pausing: set[Wake] = set()
         self._over = asyncio.Event()
         self.failed: BaseException | None = None
 
@@ -40,6 +42,11 @@ class Supervisor:
 
     def start(self, name: str, loop: Loop) -> None:
         self._tasks.append(asyncio.create_task(self._keep(name, loop), name=f"isthmus {name}"))
+
+    def again(self) -> None:
+        """The journal is there again: loops that pause for its sake begin at once."""
+        for wake in self._pausing:
+            wake()
 
     async def stop(self) -> None:
         """End every loop; returns when all have ended."""
@@ -65,7 +72,7 @@ class Supervisor:
                 restarts = 1 if self._clock.monotonic() - begun > _HEALTHY else restarts + 1
                 wait = max(failure.after or 0.0, pause(restarts, first=_FIRST, longest=_LONGEST, rng=self._rng))
                 self._notify(LoopRestarted(loop=name, code=failure.code, detail=failure.detail, pause=wait))
-                await self._clock.sleep(wait)
+                await self._pause(wait)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
@@ -77,6 +84,14 @@ class Supervisor:
                 return
             else:
                 return
+
+    async def _pause(self, seconds: float) -> None:
+        wake = Wake(self._clock)
+        self._pausing.add(wake)
+        try:
+            await wake.wait(seconds)
+        finally:
+            self._pausing.discard(wake)
 
     def _fail(self, name: str, error: Exception) -> None:
         code = error.code if isinstance(error, Failure) else "exception"
