@@ -102,7 +102,7 @@ async def measure(endpoint: OdooEndpoint, title: str, deliveries: Sequence[Deliv
 
 CARE = Classification(criticality="care", latency="seconds", volume="1k/day")
 REPORT = Classification(criticality="reporting", latency="batch", volume="100k/day")
-ALARMS, BULK = 30, 3000
+ALARMS, BULK = 30, 20_000
 PACE = 0.3
 """Seconds between two alarms."""
 
@@ -170,7 +170,7 @@ async def lanes(endpoint: OdooEndpoint, folder: Path) -> dict[str, Any]:
 
     await alarms(-3, 3)  # connected, and the schema known
     alone = await alarms(0)
-    await plan("odoo.report", "bulk", *(replace(changed(number % 300, number), key=f"bulk-{number}") for number in range(BULK)))
+    await plan("odoo.report", "bulk", *(replace(partner(3_000_000 + number), key=f"bulk-{number}") for number in range(BULK)))
     await client.seen["bulk-0"].wait()
     started, before = time.perf_counter(), client.bulk
     beside = await alarms(ALARMS)
@@ -189,10 +189,6 @@ async def lanes(endpoint: OdooEndpoint, folder: Path) -> dict[str, Any]:
         say(f"critical, {name:<14} p50 {found[name]['p50_ms']:>6.0f} ms  p99 {found[name]['p99_ms']:>6.0f} ms")
     say(f"bulk beside it {rate:.0f}/s; most calls begun in one second: {most} of {endpoint.calls_per_second:g}")
     return found
-
-
-def changed(number: int, seed: int) -> Delivery:
-    return ODOO.upsert("crm.lead", f"lead-{number}-{seed}", {"name": f"Referral {number}", "type": "lead", "referred": f"R{number}"})
 
 
 def spot(times: Sequence[float], part: float) -> float:
