@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nodes.cluster import until
@@ -117,6 +118,26 @@ def doctors(site: Path, dsn: str) -> dict[str, str]:
     return {one["what"]: one["told"] for one in json.loads(found.stdout)["examined"]}
 
 
+def isthmus(site: Path, dsn: str, *words: str) -> Any:
+    """What a command prints as JSON."""
+    said = subprocess.run([ISTHMUS, *words, "--site", str(site), "--json"], capture_output=True, check=True, env={**os.environ, "DSN": dsn})
+    return json.loads(said.stdout)
+
+
+async def redelivered(site: Path, dsn: str, files: Path) -> None:
+    """What a person makes due in a process of its own is sent by the node that runs."""
+    (message,) = isthmus(site, dsn, "messages", "--limit", "1")["messages"]
+    (delivery,) = isthmus(site, dsn, "show", message["id"])["deliveries"]
+    (files / f"{delivery['key']}.json").unlink()
+    subprocess.run(
+        [ISTHMUS, "redeliver", delivery["id"], "--site", str(site), "--why", "it was deleted", "--by", "ada"],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "DSN": dsn},
+    )
+    await until((files / f"{delivery['key']}.json").exists, 5.0)
+
+
 async def test_a_rolling_restart_refuses_no_message(postgres_dsn: str, tmp_path: Path) -> None:
     site = tmp_path / "site"
     port = 26_000 + os.getpid() % 4_000
@@ -150,6 +171,7 @@ async def test_a_rolling_restart_refuses_no_message(postgres_dsn: str, tmp_path:
         await until(lambda: {path.name for path in files.iterdir()} >= senders.acknowledged, 15)
         assert (senders.refused, senders.not_taken) == (0, [])
         assert senders.longest < GAP
+        await redelivered(site, postgres_dsn, files)
         await old.ends()
         sheet = json.loads(
             subprocess.run(
