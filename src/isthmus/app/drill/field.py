@@ -81,6 +81,12 @@ class Field(Struct, kw_only=True):
         await self.load.more(1, 60.0)
         await asyncio.sleep(self.rng.uniform(0.0, most))
 
+    async def in_the_middle(self, most: float) -> None:
+        """Until something is in the air that nobody has answered, or for so many seconds."""
+        end = time.monotonic() + most
+        while not self.in_the_air and time.monotonic() < end:  # noqa: ASYNC110 - a moment is shorter than any pause
+            await asyncio.sleep(0)
+
 
 DoStrike = Callable[[Field], Awaitable[Hurt]]
 

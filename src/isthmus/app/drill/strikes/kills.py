@@ -12,6 +12,8 @@ from isthmus.app.drill.plan import When
 
 _MOST = 0.35
 """Seconds at most that it works before the next kill, after its first acknowledgement."""
+_BUSY = 0.8
+"""Share of the kills that wait for a moment at which something is in the air; the others come when they come."""
 _WHENS: tuple[When, ...] = get_args(When)
 _WAIT = 30.0
 
@@ -22,6 +24,8 @@ async def kill(field: Field) -> Hurt:
     for number in range(field.times):
         await field.moment(_MOST)
         field.tell(f"kill {number + 1} of {field.times}")
+        if field.rng.random() < _BUSY:
+            await field.in_the_middle(0.2)
         in_the_air = field.in_the_air
         async with field.harm() as strike:
             await field.node.kill()
