@@ -36,6 +36,9 @@ class Lines:
     name = "bedside"
     port = 0
 
+    def __init__(self) -> None:
+        self.counts: collections.Counter[str] = collections.Counter()
+
     async def start(self, accept: Accept) -> None:
         self._accept = accept
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -44,10 +47,6 @@ class Lines:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             self._accept(self.name, line.rstrip(), "", lambda ack, _taken: writer.write((ack or b"") + b"\n"))
-
-    @property
-    def counts(self) -> collections.Counter[str]:
-        return collections.Counter()
 
     def pause(self) -> None: ...
 
