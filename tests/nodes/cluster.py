@@ -27,8 +27,8 @@ IN_FLIGHT = 6
 """What the receiver allows to all nodes together."""
 PATIENCE = 1.5
 """Seconds that a sender waits for its answer."""
-PATIENTS = 4
-"""Of each sender."""
+PATIENTS = 50
+"""Of each sender: so many that no two nodes can have them all in hand."""
 PAUSE = 0.2
 """Seconds, at most, between two messages of a sender: what is said can be delivered meanwhile."""
 
