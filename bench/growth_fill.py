@@ -91,7 +91,7 @@ class _Run:
         self.pages[prefix(one) >> (32 - self.bits)] += one
 
 
-def fill(path: Path, keyring: Keyring, plan: list[int], waiting: int) -> tuple[list[Sample], int]:
+def fill(path: Path, keyring: Keyring, plan: list[int], waiting: int, real: int = REAL) -> tuple[list[Sample], int]:
     """A journal as it would be after so many runs of each size, the largest first; its samples, and how many messages it has."""
     told = path.with_suffix(".json")
     if path.exists():
@@ -105,7 +105,7 @@ def fill(path: Path, keyring: Keyring, plan: list[int], waiting: int) -> tuple[l
     session = Session(connection, keyring, *nothing_known())
     sizes = [len(plan) - 1 - level for level, runs in enumerate(plan) for _ in range(runs)]
     total = sum(FIRST_RUN << FANOUT_BITS * size for size in sizes)
-    filling = _Filling(session, total, waiting)
+    filling = _Filling(session, total, waiting, real)
     connection.execute("BEGIN")
     session.run("keep_ring", keyring.id)
     session.run("keep_shelf", 1, INTERFACE)
@@ -138,8 +138,9 @@ def number_in(run: int, sizes: list[int], number: int) -> int:
 
 
 class _Filling:
-    def __init__(self, session: Session, total: int, waiting: int) -> None:
+    def __init__(self, session: Session, total: int, waiting: int, real: int) -> None:
         self.session = session
+        self.real = real
         self.first_waiting = total - waiting
         self.total = total
         self.samples: list[Sample] = []
@@ -153,7 +154,7 @@ class _Filling:
         }
         for number in numbers:
             waits = number >= self.first_waiting
-            self._one(number, tables, runs, real=number % REAL == 0 or waits, waits=waits)
+            self._one(number, tables, runs, real=number % self.real == 0 or waits, waits=waits)
         due = tables.pop("fill_due")
         for name, rows in tables.items():
             self.session.many(name, rows)
@@ -167,7 +168,7 @@ class _Filling:
         message, event, delivery, step = (session.next() for _ in range(4))
         control_id = str(number)
         if real:
-            one = arrival(number, 200)
+            one = arrival(number, 200 if self.real > 1 else 1_450)
             caused = event_of(one.message)
             planned = delivery_of(caused)
             ids = one.message.id, caused.id, planned.id

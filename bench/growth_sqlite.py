@@ -26,7 +26,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from growth_fill import ELSEWHERE, ENDPOINT, INTERFACE, START, SUBSCRIPTION, TYPE, Sample, arrival, delivery_of, event_of, fill
+from growth_fill import ELSEWHERE, ENDPOINT, INTERFACE, PATIENTS, START, SUBSCRIPTION, TYPE, Sample, arrival, delivery_of, event_of, fill
 
 from isthmus.core.outcome import Delivered, Receipt
 from isthmus.journals.port import Accepted, Arrival, Planned, Query, Settlement, Translated
@@ -44,10 +44,10 @@ Figures = dict[str, float]
 class Load:
     """All stages beside each other, as the engine runs them."""
 
-    def __init__(self, journal: SqliteJournal, messages: int, first: int, endpoint: str = ELSEWHERE) -> None:
+    def __init__(self, journal: SqliteJournal, messages: int, first: int, endpoint: str = ELSEWHERE, step: int = 1) -> None:
         self.journal = journal
         self.endpoint = endpoint
-        self.left = iter(range(first, first + messages))
+        self.left = iter(range(first, first + messages * step, step))
         self.messages = messages
         self.acks: list[float] = []
         self.claims: list[float] = []
@@ -204,6 +204,8 @@ async def asked(journal: SqliteJournal, samples: list[Sample], rounds: int = 400
     }
     figures: Figures = {}
     for name, call in calls.items():
+        for one in drawn:
+            await call(one)  # once before, so that the same pages are at hand in both journals
         waits: list[float] = []
         cpu = time.process_time()
         for one in drawn:
@@ -252,9 +254,9 @@ async def measure(path: Path, ring: Keyring, samples: list[Sample], messages: in
         await asyncio.sleep(0.01)
     sieved = time.perf_counter() - begun
     if not samples:  # on an empty journal one has to keep something first
-        fresh = Load(journal, 600, 9_000_000_000)
-        await fresh.run()
-        samples = [Sample.of(arrival(9_000_000_000 + n)) for n in range(0, 600, 3)]
+        for patient in range(12):  # each with as many messages as a page of results shows
+            await Load(journal, 50, 9_000_000_000 + patient, step=PATIENTS).run()
+        samples = [Sample.of(arrival(9_000_000_000 + patient + n * PATIENTS)) for patient in range(12) for n in range(0, 50, 3)]
     results = {
         "opening": {"seconds": opened, "seconds to ready": ready, "seconds until all is at hand": sieved, "waiting": position.waiting},
         "asked": await asked(journal, samples),
@@ -262,7 +264,6 @@ async def measure(path: Path, ring: Keyring, samples: list[Sample], messages: in
         "one by one, with the backlog": await one_by_one(journal, 60, first + 100_000, ENDPOINT),
         "under load": await under_load(journal, messages, first + 1_000_000),
         "under load, with the backlog": await under_load(journal, messages // 3, first + 2_000_000, ENDPOINT),
-        "asked afterwards": await asked(journal, samples),
     }
     await journal.close()
     return results
@@ -282,7 +283,7 @@ async def main() -> None:
     options.add_argument("--plan", default="2,1,3,3,3", help="runs of the locator by size, largest first")
     options.add_argument("--waiting", type=int, default=1_000_000)
     options.add_argument("--messages", type=int, default=30_000, help="measured under load")
-    options.add_argument("--prune", type=int, default=0, help="prune so many of the oldest messages under load, at the end")
+    options.add_argument("--prune", type=int, default=0, help="prune so many of 180,000 messages under load, at the end")
     options.add_argument("--keep", type=Path, help="keep the filled journal here, and take it from there the next time")
     options.add_argument("--folder", type=Path)
     options.add_argument("--json", type=Path)
@@ -298,13 +299,16 @@ async def main() -> None:
         print(
             f"{made:,} messages, {told.waiting:,} waiting deliveries, {full.stat().st_size / 1e6:,.0f} MB, {time.perf_counter() - begun:,.0f} s"
         )
-        results = {"empty": await measure(folder / "empty.sqlite", ring, [], told.messages, 50_000_000)}
-        results["full"] = await measure(full, ring, samples, told.messages, 50_000_000)
+        first = int(time.time()) * 100  # numbers that a journal kept from the last time has not seen
+        results = {"empty": await measure(folder / "empty.sqlite", ring, [], told.messages, first)}
+        results["full"] = await measure(full, ring, samples, told.messages, first)
         table(results["empty"], results["full"])
         if told.prune:
-            journal = SqliteJournal(full, ring)
+            real = folder / "real.sqlite"  # what is pruned is opened and sealed again without its body
+            fill(real, ring, [1, 1, 1], 0, real=1)
+            journal = SqliteJournal(real, ring)
             await journal.open()
-            results["pruning"] = {"pruning": await pruning(journal, 20_000, 80_000_000, START + timedelta(milliseconds=told.prune))}
+            results["pruning"] = {"pruning": await pruning(journal, 5_000, first + 10_000_000, START + timedelta(milliseconds=told.prune))}
             await journal.close()
             table({}, results["pruning"])
         if told.json:

@@ -10,8 +10,8 @@ from isthmus.journals.port import Pruned
 from isthmus.journals.sqlite.records import behead_delivery, behead_event
 from isthmus.journals.sqlite.session import Row, Session, listed, micros
 
-SLICE = 50
-"""Messages looked at in one operation: some two milliseconds, and whoever waits for an acknowledgement waits behind it."""
+SLICE = 25
+"""Messages looked at in one operation: a millisecond or two, and whoever waits for an acknowledgement waits behind it."""
 
 
 class Pass(Struct):
