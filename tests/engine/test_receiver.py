@@ -185,7 +185,7 @@ class Stuck(MemoryJournal):
     stuck = True
 
     async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:
-        return [] if self.stuck else await super().untranslated(min(limit, 100), interfaces)
+        return [] if self.stuck else await super().untranslated(limit, interfaces)
 
 
 async def test_a_full_backlog_first_slows_then_refuses_and_both_end() -> None:

@@ -40,6 +40,8 @@ from isthmus.journals.port import Accepted, Arrival, Intake
 
 BATCH = 512
 """Messages in one commit: more would make the first of them wait for the last."""
+TOGETHER = 64
+"""Messages after which the translator is woken while more are waiting for their commit: it takes many at once, or has nothing to wait for."""
 IN_MEMORY = 64 * 1024 * 1024
 """Bytes that may wait for a commit; beyond, senders are told to come back. Whatever its size, one more is taken below."""
 PATIENCE = 5.0
@@ -81,6 +83,8 @@ class Receiver:
         self._paused: dict[str, str] = {}
         self._journal_away = False
         self._seen: dict[str, Counter[str]] = {}
+        self._fresh = 0
+        """Messages that were kept since the translator was woken."""
         self._closed = False
         self._second, self._stamp = -1, ""
 
@@ -212,7 +216,9 @@ class Receiver:
         self._slow_down()
         for source, states in by_source.items():
             self._notify(MessagesReceived(source=source, **states))
-        if fresh:
+        self._fresh += fresh.total()
+        if self._fresh and (self._fresh >= TOGETHER or not self._waiting):
+            self._fresh = 0
             self._received()
 
     # ---- slowing down, turning away

@@ -24,7 +24,7 @@ from isthmus.engine.backoff import pause
 from isthmus.engine.clock import Clock
 from isthmus.engine.telemetry import EventsPlanned, EventUnplannable, Notify, SubscriptionDelayed, SubscriptionStopped
 from isthmus.engine.unplannable import dead_letter
-from isthmus.engine.wake import POLL, Wake
+from isthmus.engine.wake import POLL, Wake, not_all
 from isthmus.journals.port import Planned, Position, Stages
 
 BATCH = 256
@@ -106,6 +106,8 @@ class Subscriber:
                 await self._delay(failure)
             else:
                 self._delays = 0
+                if failure is None and not not_all(envelopes, BATCH):
+                    await self.wake.wait(POLL)
 
     async def _find_cursor(self) -> None:
         for position in await self._journal.positions():

@@ -27,7 +27,7 @@ from isthmus.core.plan import translate
 from isthmus.core.site import Site
 from isthmus.engine.clock import Clock
 from isthmus.engine.telemetry import MessagesTranslated, Notify, TranslatorFailed
-from isthmus.engine.wake import POLL, Wake
+from isthmus.engine.wake import POLL, Wake, not_all
 from isthmus.journals.port import Identifier, Stages, Translated
 
 BATCH = 256
@@ -73,6 +73,7 @@ class Translator:
             if not messages:
                 await self.wake.wait(POLL)
                 continue
+            more = not_all(messages, BATCH)
             waiting = deque(messages)
             del messages  # a message of 100 MB must not stay in memory once it is translated
             while waiting:
@@ -80,6 +81,8 @@ class Translator:
                 await self._journal.translated(results, self._clock.now())
                 self._tell(done, results)
                 del done, results
+            if not more:
+                await self.wake.wait(POLL)
 
     async def _work(self, waiting: deque[Message]) -> tuple[list[Message], list[Translated]]:
         """Takes from the front what goes into one commit: all, or as much as makes ``EVENTS``."""

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Protocol
 
 from isthmus.engine.clock import Clock
+from isthmus.journals.port import MOST_BYTES
 
 POLL = 1.0
 """Seconds after which a loop looks by itself: for work that another node or a person made due, which no wake announces."""
+
+
+class Bodied(Protocol):
+    """A message or an event."""
+
+    @property
+    def body(self) -> bytes: ...
+
+
+def not_all(batch: Sequence[Bodied], limit: int) -> bool:
+    """Whether the journal may have held something back: a loop that was given all that there was need not look again to know it.
+
+    What is larger than nearly a whole batch may be held back behind a few small ones; it is found at the next ``POLL``.
+    """
+    return len(batch) >= limit or sum(len(one.body) for one in batch) >= MOST_BYTES // 16
 
 
 class Wake:

@@ -19,8 +19,8 @@ values = st.one_of(
     st.sampled_from(["", '""', "A", "F", "13.4", ".", "20240230", "20240229103000+1400", "NM", "\\F\\", " ", "^", "~", "A~F", "99999"]),
 )
 rules = st.builds(
-    lambda place, usage, least, most, type, length, codes: rule(
-        place, usage=usage, min=least, max=most, type=type, length=length, codes=codes
+    lambda place, usage, least, most, of_type, length, codes: rule(
+        place, usage=usage, min=least, max=most, type=of_type, length=length, codes=codes
     ),
     st.sampled_from(PLACES),
     st.sampled_from(["R", "RE", "O", "X"]),
