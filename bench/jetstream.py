@@ -64,7 +64,7 @@ async def consume(source: NatsConsumer, count: int) -> float:
         del name, body, peer
         nonlocal handed
         handed += 1
-        asyncio.get_running_loop().call_soon(reply, b'{"status":"accepted"}', True)
+        asyncio.get_running_loop().call_soon(reply, None, "taken")
         if handed >= count:
             done.set()
 

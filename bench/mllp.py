@@ -59,7 +59,7 @@ class Sender(asyncio.Protocol):
 
 def serve(pipe: Connection, new_loop: type) -> None:
     def accept(_source: str, body: bytes, _peer: str, reply: Reply) -> None:
-        reply(acknowledge(body, "accepted", (), reply_id="R1", at="20240311093000"), True)
+        reply(acknowledge(body, "accepted", (), reply_id="R1", at="20240311093000"), "taken")
 
     async def run() -> None:
         listener = MllpListener("bench", MllpSource())

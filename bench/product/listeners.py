@@ -22,7 +22,7 @@ async def bare(port: int) -> None:
     from isthmus.formats.hl7v2 import acknowledge
 
     def accept(_source: str, body: bytes, _peer: str, reply: Reply) -> None:
-        reply(acknowledge(body, "accepted", (), reply_id="1", at="20240311093001"), True)
+        reply(acknowledge(body, "accepted", (), reply_id="1", at="20240311093001"), "taken")
 
     await MllpListener("bare", MllpSource(host="127.0.0.1", port=port, max_connections=256)).start(accept)
     await _forever()

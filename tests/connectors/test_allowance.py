@@ -91,7 +91,7 @@ class Hand:
     def answer(self) -> None:
         replies, self.replies = self.replies, []
         for reply in replies:
-            reply(b"MSH|^~\\&|||||||ACK|1|P|2.5\rMSA|AA|1\r", True)
+            reply(b"MSH|^~\\&|||||||ACK|1|P|2.5\rMSA|AA|1\r", "taken")
 
 
 async def _until(hand: Hand, taken: int) -> None:

@@ -154,7 +154,7 @@ class Bedside:
         self.paused = False
         self.pauses = 0
         self.open = False
-        self.answers: list[tuple[bytes | None, bool]] = []
+        self.answers: list[tuple[bytes | None, str]] = []
         self._accept: Accept | None = None
         self._waiting = 0
 
@@ -181,9 +181,9 @@ class Bedside:
             self._waiting += 1
             self._accept(self.name, body, "here", self._reply)
 
-    def _reply(self, ack: bytes | None, taken: bool) -> None:
+    def _reply(self, ack: bytes | None, said: str) -> None:
         self._waiting -= 1
-        self.answers.append((ack, taken))
+        self.answers.append((ack, said))
 
     @property
     def codes(self) -> list[str]:

@@ -64,7 +64,7 @@ async def test_every_message_is_kept_with_its_verdict_and_answered(body: bytes, 
     async with House(interfaces=(saying(), elsewhere), sources=(Bedside(), Bedside("other")), subscriptions=()) as house:
         await house.say(body)
         assert house.bedside.codes == [code]
-        assert house.bedside.answers[0][1] is taken
+        assert house.bedside.answers[0][1] == ("taken" if taken else "refused")
         (stored,) = await house.journal.find(Query())
         assert (stored.state, stored.reason) == ("translated" if taken else state, reason)
         story = await house.journal.story(stored.id)
@@ -128,7 +128,7 @@ async def test_what_was_refused_is_taken_once_the_interface_is_there() -> None:
 async def test_a_sender_that_wants_no_answer_gets_none() -> None:
     async with House() as house:
         await house.say(say(1, sender="quiet"))
-        assert house.bedside.answers == [(None, True)]
+        assert house.bedside.answers == [(None, "taken")]
 
 
 async def test_a_bug_in_a_contract_costs_neither_the_message_nor_the_connection() -> None:

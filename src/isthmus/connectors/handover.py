@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Generic, TypeVar
 
-from isthmus.connectors.answer import what_it_says
-from isthmus.connectors.port import Accept, Reply
+from isthmus.connectors.port import Accept, Reply, Said
 from isthmus.connectors.queues import Held, Queues
 
 T = TypeVar("T")
@@ -99,13 +98,12 @@ class Handover(Generic[T]):
         self._pumping = False
 
     def _reply(self, held: Held[T], queues: Queues[T]) -> Reply:
-        def reply(answer: bytes | None, taken: bool) -> None:
+        def reply(_answer: bytes | None, said: Said) -> None:
             self._unanswered -= 1
             self._answered.set()
-            said = "busy" if answer is None and not taken else what_it_says(answer, taken)
             if said != "taken":
                 self._counts[said] += 1
-            if said == "busy":  # also where no answer says whether the journal has it: rather offered again than lost
+            if said == "busy":
                 queues.again(held)
                 self._rest()
                 return

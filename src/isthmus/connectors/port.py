@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from isthmus.core.claim import ReadPiece
 from isthmus.core.contract import Violation
@@ -15,8 +15,11 @@ from isthmus.core.lookup import Lookup
 from isthmus.core.outcome import Outcome
 from isthmus.core.policy import Lane
 
-Reply = Callable[[bytes | None, bool], None]
-"""Called once, when the message is durable or refused: the answer (None: the sender asked for none), and whether it was taken."""
+Said = Literal["taken", "refused", "busy"]
+"""taken: durable and good · refused: durable too, with its reason; not to be sent again · busy: not kept, it may come again later."""
+
+Reply = Callable[[bytes | None, Said], None]
+"""Called once, when the message is durable or turned away: the answer (None: the sender asked for none), and what became of it."""
 
 Accept = Callable[[str, bytes, str, Reply], None]
 """``accept(source, body, peer, reply)``: hand one message to the receiver. Never blocks, never raises; no task, no future."""

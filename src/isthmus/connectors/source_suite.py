@@ -18,14 +18,13 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from isthmus.connectors.port import Reply, Source
+from isthmus.connectors.port import Reply, Said, Source
 
 ENOUGH = 20.0
 """Seconds for what should happen soon."""
 MOMENT = 0.4
 """Seconds in which something that must not happen would happen."""
 GLANCE = 0.01
-TAKEN, REFUSED, BUSY = b'{"status":"accepted"}', b'{"status":"refused"}', b'{"status":"busy"}'
 
 
 class SourceStand(Protocol):
@@ -60,15 +59,15 @@ class Handed(Struct):
     body: bytes
     reply: Reply
 
-    def answer(self, word: bytes) -> None:
-        self.reply(word, word == TAKEN)
+    def answer(self, said: Said) -> None:
+        self.reply(None, said)
 
 
 class Taker:
-    """A receiver in the hands of a clause. ``word``: what it says at once; None: nothing, the clause answers."""
+    """A receiver in the hands of a clause. ``said``: what it says at once; None: nothing, the clause answers."""
 
-    def __init__(self, word: bytes | None = None) -> None:
-        self.word = word
+    def __init__(self, said: Said | None = None) -> None:
+        self.said = said
         self.handed: list[Handed] = []
 
     @property
@@ -79,8 +78,8 @@ class Taker:
         del source, peer
         one = Handed(body, reply)
         self.handed.append(one)
-        if self.word is not None:
-            one.answer(self.word)
+        if self.said is not None:
+            one.answer(self.said)
 
     async def has(self, count: int) -> None:
         await _until(lambda: len(self.handed) >= count, f"{count} messages are handed over")
@@ -92,7 +91,7 @@ class Taker:
 async def hands_over_byte_for_byte_in_order(stand: SourceStand) -> None:
     """What was put before the start and what comes after it, as it was put; then nothing is left at the broker."""
     wanted = [await stand.put("a", number) for number in range(5)]
-    taker = Taker(TAKEN)
+    taker = Taker("taken")
     async with _started(stand, taker):
         wanted += [await stand.put("a", number) for number in range(5, 10)]
         await taker.has(10)
@@ -108,14 +107,14 @@ async def settles_only_what_is_durable(stand: SourceStand) -> None:
         await taker.has(1)
         await asyncio.sleep(MOMENT)
         _expect(await stand.left() == 1, "a message that is not answered stays at the broker")
-        taker.handed[0].answer(TAKEN)
+        taker.handed[0].answer("taken")
         await _none_left(stand)
 
 
 async def settles_what_was_refused(stand: SourceStand) -> None:
     """It is in the journal with its reason: it is not sent again, and the next is not held up."""
     bodies = [await stand.put("a", number) for number in range(2)]
-    taker = Taker(REFUSED)
+    taker = Taker("refused")
     source = stand.source()
     await source.start(taker.accept)
     await taker.has(2)
@@ -142,7 +141,7 @@ async def offers_again_what_was_turned_away(stand: SourceStand) -> None:
                 seen += 1
                 if turned_away:
                     taken.append(one.body)
-                one.answer(TAKEN if turned_away else BUSY)
+                one.answer("taken" if turned_away else "busy")
                 turned_away = True
         _expect(taken == bodies, "messages of one key reach the journal in their order, though the first was turned away once")
         await _none_left(stand)
@@ -157,16 +156,16 @@ async def gives_again_what_was_not_answered(stand: SourceStand) -> None:
         first = list(taker.handed)
         await stand.behave("down")
         await stand.behave("takes")
-        taker.word = TAKEN
+        taker.said = "taken"
         await _until(lambda: set(taker.bodies[3:]) >= set(bodies), "what was not answered comes again after an interruption")
         for one in first:
-            one.answer(TAKEN)  # late answers for a connection that is gone
+            one.answer("taken")  # late answers for a connection that is gone
         await _none_left(stand)
 
 
 async def goes_on_after_a_restart(stand: SourceStand) -> None:
     """A second source of the same name goes on where the first was stopped, and takes nothing twice that was settled."""
-    taker = Taker(TAKEN)
+    taker = Taker("taken")
     before = [await stand.put("a", number) for number in range(3)]
     async with _started(stand, taker):
         await taker.has(3)
@@ -180,7 +179,7 @@ async def goes_on_after_a_restart(stand: SourceStand) -> None:
 
 async def comes_back_after_an_outage(stand: SourceStand) -> None:
     """Down is not the end: when the broker is there again, messages come without anybody's help."""
-    taker = Taker(TAKEN)
+    taker = Taker("taken")
     async with _started(stand, taker):
         first = await stand.put("a", 1)
         await taker.has(1)
@@ -196,7 +195,7 @@ async def starts_while_the_broker_is_down(stand: SourceStand) -> None:
     """A broker that is away at the start is no reason not to start."""
     await stand.behave("down")
     await stand.put("a", 1)
-    taker = Taker(TAKEN)
+    taker = Taker("taken")
     async with _started(stand, taker):
         await stand.behave("takes")
         await taker.has(1)
@@ -216,14 +215,14 @@ async def holds_no_more_than_its_window(stand: SourceStand) -> None:
         while answered < count:
             await taker.has(answered + 1)
             for one in taker.handed[answered:]:
-                one.answer(TAKEN)
+                one.answer("taken")
                 answered += 1
         await _none_left(stand)
 
 
 async def pauses_and_resumes(stand: SourceStand) -> None:
     """While it is paused nothing is handed over; nothing that was read is lost."""
-    taker = Taker(TAKEN)
+    taker = Taker("taken")
     async with _started(stand, taker) as source:
         await stand.put("a", 1)
         await taker.has(1)
@@ -247,7 +246,7 @@ async def stops_when_all_is_answered(stand: SourceStand) -> None:
     await stand.put("b", 2)
     await asyncio.sleep(MOMENT)
     _expect(not stopping.done(), "stop waits for answers")
-    taker.handed[0].answer(TAKEN)
+    taker.handed[0].answer("taken")
     await asyncio.wait_for(stopping, ENOUGH)
     _expect(len(taker.handed) == 1, "nothing is handed over after stop")
     await _until_left(stand, 1)

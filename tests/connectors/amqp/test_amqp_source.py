@@ -26,7 +26,7 @@ class Receiver:
         assert (source, peer.split("/", maxsplit=1)[0]) == ("events", "amqp")
         self.bodies.append(body)
         if self.answer_at_once:
-            reply(b"", True)
+            reply(b"", "taken")
         else:
             self.replies.append(reply)
 

@@ -18,7 +18,7 @@ async def test_it_is_handed_from_node_to_node_and_back(tmp_path: Path) -> None:
     def accept(node: int) -> object:
         def take(_source: str, body: bytes, _peer: str, reply: Reply) -> None:
             taken.append((node, body))
-            reply(b"", True)
+            reply(b"", "taken")
 
         return take
 

@@ -22,7 +22,7 @@ _WATCHER = """
         def commit():
             journal.write(body + b"\\n")
             os.fsync(journal.fileno())
-            reply(b"AA", True)
+            reply(b"AA", "taken")
         asyncio.get_running_loop().call_soon(commit)
 
     async def watch():

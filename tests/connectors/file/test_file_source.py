@@ -12,7 +12,7 @@ import pytest
 from isthmus.connectors.file import FileSource
 from isthmus.connectors.file.inbox import Inbox
 from isthmus.connectors.file.source import FolderWatch
-from isthmus.connectors.port import Reply
+from isthmus.connectors.port import Reply, Said
 from isthmus.core import Rejected
 from isthmus.formats.hl7v2 import acknowledge
 
@@ -27,7 +27,7 @@ class Hand:
         self.kept: set[bytes] = set()
         self.open: list[tuple[bytes, Reply]] = []
         self.at_once = True
-        self.verdict: Callable[[bytes], tuple[bytes | None, bool]] = lambda _body: (b"AA", True)
+        self.verdict: Callable[[bytes], tuple[bytes | None, Said]] = lambda _body: (b"AA", "taken")
 
     def accept(self, source: str, body: bytes, peer: str, reply: Reply) -> None:
         assert source == "supply"
@@ -40,10 +40,10 @@ class Hand:
     def answer(self) -> None:
         answered, self.open = self.open, []
         for body, reply in answered:
-            answer, taken = self.verdict(body)
-            if taken:
+            answer, said = self.verdict(body)
+            if said == "taken":
                 self.kept.add(body)
-            reply(answer, taken)
+            reply(answer, said)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -76,7 +76,7 @@ async def watch(hand: Hand, folder: Path) -> AsyncIterator[Watch]:
 
     yield build
     hand.at_once = True
-    hand.verdict = lambda _body: (b"AA", True)
+    hand.verdict = lambda _body: (b"AA", "taken")
     hand.answer()
     for one in made:
         await one.stop()
@@ -170,7 +170,7 @@ async def test_what_is_no_proper_file_is_rejected_with_the_reason(watch: Watch, 
 
 
 async def test_a_refused_file_has_its_answer_beside_it(watch: Watch, hand: Hand, folder: Path) -> None:
-    hand.verdict = lambda _body: (b"AE because", False)
+    hand.verdict = lambda _body: (b"AE because", "refused")
     source = await watch()
     (folder / "a").write_bytes(b"x")
     await until(lambda: names(folder, "refused") == ["a", "a.ack"])
@@ -222,11 +222,11 @@ async def test_it_is_moved_only_when_it_is_durable_and_known_again_after_a_kill(
 
 async def test_busy_leaves_the_file_for_another_time(watch: Watch, hand: Hand, folder: Path) -> None:
     message = b"MSH|^~\\&|A|B|||20260101||ADT^A01|C1|P|2.5.1\r"
-    hand.verdict = lambda body: (acknowledge(body, "busy", (), reply_id="R", at="20260101"), False)
+    hand.verdict = lambda body: (acknowledge(body, "busy", (), reply_id="R", at="20260101"), "busy")
     source = await watch()
     (folder / "a").write_bytes(message)
     await until(lambda: source.counts["busy"] >= 2)
-    hand.verdict = lambda _body: (b"AA", True)
+    hand.verdict = lambda _body: (b"AA", "taken")
     await until(lambda: names(folder, "done") == ["a"])
     assert names(folder, "refused") == []
 
@@ -265,7 +265,7 @@ async def test_no_more_than_the_window_without_an_answer(watch: Watch, hand: Han
 
 
 async def test_one_refused_message_of_a_batch(watch: Watch, hand: Hand, folder: Path) -> None:
-    hand.verdict = lambda body: (b"AE 1", False) if b"C1|" in body else (b"AA", True)
+    hand.verdict = lambda body: (b"AE 1", "refused") if b"C1|" in body else (b"AA", "taken")
     await watch(split="hl7")
     (folder / "batch.hl7").write_bytes(b"".join(adt(number) for number in range(3)))
     await until(lambda: names(folder, "refused") == ["batch.hl7", "batch.hl7.ack"])
@@ -283,7 +283,7 @@ async def test_a_wrong_count_is_remarked_upon_and_its_messages_are_taken(watch: 
 
 
 async def test_what_is_no_hl7_is_handed_over_so_that_the_journal_tells_of_it(watch: Watch, hand: Hand, folder: Path) -> None:
-    hand.verdict = lambda _body: (None, False)
+    hand.verdict = lambda _body: (None, "refused")
     await watch(split="hl7")
     (folder / "letter.hl7").write_bytes(b"Dear colleague, attached please find nothing.")
     await until(lambda: "letter.hl7.ack" in names(folder, "refused"))

@@ -49,12 +49,15 @@ class Hand:
         waiting, self.open = self.open, []
         for body, reply in waiting:
             if self.busy(Rows(body)):
-                reply(PRICES.format.acknowledge(body, "busy", (), reply_id="r", at="2026"), False)
+                reply(PRICES.format.acknowledge(body, "busy", (), reply_id="r", at="2026"), "busy")
                 continue
             self.duplicates += body in self.kept
             wrong = self.examine("prices", body)
             self.kept[body] = not wrong
-            reply(PRICES.format.acknowledge(body, "invalid" if wrong else "accepted", wrong, reply_id="r", at="2026"), not wrong)
+            reply(
+                PRICES.format.acknowledge(body, "invalid" if wrong else "accepted", wrong, reply_id="r", at="2026"),
+                "refused" if wrong else "taken",
+            )
 
     @property
     def taken(self) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from isthmus.connectors.http import HttpSource
 from isthmus.connectors.http.source import HttpListener
-from isthmus.connectors.port import Reply
+from isthmus.connectors.port import Reply, Said
 from isthmus.connectors.tls import Tls, client_context
 from isthmus.core import Rejected
 from isthmus.formats.hl7v2 import acknowledge
@@ -27,7 +27,7 @@ class Hand:
     def __init__(self) -> None:
         self.taken: list[bytes] = []
         self.replies: list[Reply] = []
-        self.answer: tuple[bytes | None, bool] | None = (b"ack", True)
+        self.answer: tuple[bytes | None, Said] | None = (b"ack", "taken")
 
     def accept(self, source: str, body: bytes, peer: str, reply: Reply) -> None:
         assert (source, peer) == ("supply", "127.0.0.1")
@@ -56,7 +56,7 @@ async def listen(hand: Hand) -> AsyncIterator[Listen]:
     yield build
     for listener in made:
         for reply in hand.replies:
-            reply(b"", True)
+            reply(b"", "taken")
         await listener.stop()
 
 
@@ -88,7 +88,7 @@ async def test_202_with_the_acknowledgement_once_it_is_durable(listen: Listen, h
     while not hand.replies:
         await asyncio.sleep(0.002)
     assert not asking.done()
-    hand.replies[0](acknowledge(HL7, "accepted", (), reply_id="R", at="20260101"), True)
+    hand.replies[0](acknowledge(HL7, "accepted", (), reply_id="R", at="20260101"), "taken")
     answered = await asking
     assert (answered.status, answered.headers["Content-Type"]) == (202, "x-application/hl7-v2+er7")
     assert b"MSA|AA|C1" in answered.body
@@ -97,24 +97,24 @@ async def test_202_with_the_acknowledgement_once_it_is_durable(listen: Listen, h
 
 async def test_answers_in_json_and_none_at_all(listen: Listen, hand: Hand) -> None:
     listener = await listen()
-    hand.answer = (Json().acknowledge(JSON, "accepted", (), reply_id="R", at="20260101"), True)
+    hand.answer = (Json().acknowledge(JSON, "accepted", (), reply_id="R", at="20260101"), "taken")
     answered = await post(listener, JSON)
     assert (answered.status, answered.headers["Content-Type"]) == (202, "application/json")
-    hand.answer = (None, True)
+    hand.answer = (None, "taken")
     assert (await post(listener, JSON)).status == 202
 
 
 async def test_a_refusal_is_422_with_what_is_wrong(listen: Listen, hand: Hand) -> None:
     listener = await listen()
-    hand.answer = (acknowledge(HL7, "invalid", (), reply_id="R", at="20260101"), False)
+    hand.answer = (acknowledge(HL7, "invalid", (), reply_id="R", at="20260101"), "refused")
     answered = await post(listener, HL7)
     assert answered.status == 422
     assert b"MSA|AE|C1" in answered.body
-    hand.answer = (Json().acknowledge(JSON, "invalid", (), reply_id="R", at="20260101"), False)
+    hand.answer = (Json().acknowledge(JSON, "invalid", (), reply_id="R", at="20260101"), "refused")
     problem = (await post(listener, JSON)).problem
     assert isinstance(problem["acknowledgement"], dict)
     assert problem["acknowledgement"]["status"] == "invalid"
-    hand.answer = (None, False)
+    hand.answer = (None, "refused")
     assert (await post(listener, JSON)).problem["title"] == "Unprocessable Entity"
     assert listener.counts["refused"] == 3
 
@@ -125,7 +125,7 @@ async def test_a_full_backlog_is_503_with_retry_after(listen: Listen, hand: Hand
         acknowledge(HL7, "busy", (), reply_id="R", at="20260101"),
         Json().acknowledge(JSON, "busy", (), reply_id="R", at="20260101"),
     ):
-        hand.answer = (answer, False)
+        hand.answer = (answer, "busy")
         answered = await post(listener, HL7)
         assert (answered.status, answered.headers["Retry-After"]) == (503, "9")
     listener.pause()
@@ -133,7 +133,7 @@ async def test_a_full_backlog_is_503_with_retry_after(listen: Listen, hand: Hand
     assert (await post(listener, HL7)).status == 503
     assert len(hand.taken) == taken
     listener.resume()
-    hand.answer = (b"ack", True)
+    hand.answer = (b"ack", "taken")
     assert (await post(listener, HL7)).status == 202
 
 

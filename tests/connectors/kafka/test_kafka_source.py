@@ -23,7 +23,7 @@ class Receiver:
         assert (source, peer) == ("events", "kafka/site")
         self.bodies.append(body)
         if self.answer_at_once:
-            reply(b"", True)
+            reply(b"", "taken")
         else:
             self.replies.append(reply)
 

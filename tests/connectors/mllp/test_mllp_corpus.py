@@ -32,7 +32,7 @@ async def test_the_feed_of_a_simulated_hospital() -> None:
 
     def accept(_source: str, body: bytes, _peer: str, reply: Reply) -> None:
         taken.append(body)
-        reply(acknowledge(body, "accepted", (), reply_id="R", at="20260101000000"), True)
+        reply(acknowledge(body, "accepted", (), reply_id="R", at="20260101000000"), "taken")
 
     listener = MllpListener("clinical", MllpSource())
     await listener.start(accept)

@@ -43,7 +43,7 @@ class Hand:
 
     def answer(self, index: int) -> None:
         body, reply = self.taken[index]
-        reply(b"ack of " + body.split(b"|")[9], True)
+        reply(b"ack of " + body.split(b"|")[9], "taken")
 
     @property
     def bodies(self) -> list[bytes]:

@@ -22,7 +22,7 @@ DELIVERY = Mllp("lab").send(MESSAGE, key="1")
 
 
 def accept(_source: str, body: bytes, _peer: str, reply: Reply) -> None:
-    reply(acknowledge(body, "accepted", (), reply_id="R1", at="20260101"), True)
+    reply(acknowledge(body, "accepted", (), reply_id="R1", at="20260101"), "taken")
 
 
 @pytest.fixture

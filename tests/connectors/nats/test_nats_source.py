@@ -13,7 +13,7 @@ from real.nats import alone, available
 
 from isthmus.connectors.nats.source import NatsConsumer
 from isthmus.connectors.port import Exclusive
-from isthmus.connectors.source_suite import SOURCE_CLAUSES, TAKEN, SourceClause, SourceStand, Taker
+from isthmus.connectors.source_suite import SOURCE_CLAUSES, SourceClause, SourceStand, Taker
 from isthmus.connectors.suite import clause_name
 from isthmus.core import Rejected, derive_id
 
@@ -65,7 +65,7 @@ async def test_another_node_takes_over_and_the_first_is_fenced_off(source_stand:
     """What the first node holds comes to the second at once and before anything newer; the first gets nothing more."""
     monkeypatch.setattr("isthmus.connectors.nats.source.STAND_BY", 0.2)
     bodies = [await source_stand.put("a", number) for number in range(3)]
-    first, second = Taker(), Taker(TAKEN)
+    first, second = Taker(), Taker("taken")
     one, other = source_stand.source(), source_stand.source()
     await one.start(first.accept)
     await first.has(1)
@@ -73,11 +73,11 @@ async def test_another_node_takes_over_and_the_first_is_fenced_off(source_stand:
     bodies.append(await source_stand.put("a", 3))
     await second.has(4)
     assert second.bodies == bodies
-    first.handed[0].answer(TAKEN)  # late: it belongs to a consumer that is gone
+    first.handed[0].answer("taken")  # late: it belongs to a consumer that is gone
     await until(lambda: one.counts["taken-over"] == 1)
     assert len(first.handed) == 1
     await other.stop()
-    first.word = TAKEN
+    first.said = "taken"
     bodies.append(await source_stand.put("a", 4))
     await until(lambda: first.bodies[-1] == bodies[-1])
     assert len(first.handed) == 2, "the first goes on where the second stopped"
@@ -86,7 +86,7 @@ async def test_another_node_takes_over_and_the_first_is_fenced_off(source_stand:
 
 async def test_a_message_that_is_missing_is_noticed_and_comes_in_its_place(source_stand: NatsSourceStand) -> None:
     """A thief asks our consumer for one message: what follows must not be handed over before it."""
-    taker = Taker(TAKEN)
+    taker = Taker("taken")
     source = source_stand.source()
     await source.start(taker.accept)
     bodies = [await source_stand.put("a", 0)]
@@ -111,7 +111,7 @@ async def test_a_message_that_is_missing_is_noticed_and_comes_in_its_place(sourc
 async def test_the_same_source_starts_again_after_stop(source_stand: NatsSourceStand) -> None:
     """As where its duty comes back to this node."""
     assert isinstance(source_stand.source(), Exclusive)
-    taker = Taker(TAKEN)
+    taker = Taker("taken")
     source = source_stand.source()
     bodies = [await source_stand.put("a", 0)]
     for number in range(1, 4):
@@ -132,30 +132,10 @@ async def test_what_is_merely_waiting_here_is_not_sent_again(source_stand: NatsS
     await asyncio.sleep(2.5)
     infos = await source_stand.stand.js.consumers_info(source_stand.stand.stream)
     assert max(infos, key=lambda one: one.name).num_redelivered == 0
-    taker.word = TAKEN
-    taker.handed[0].answer(TAKEN)
+    taker.said = "taken"
+    taker.handed[0].answer("taken")
     await taker.has(2)
     await source.stop()
-
-
-async def test_without_a_word_whether_it_is_kept_it_is_offered_again(
-    source_stand: NatsSourceStand, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither taken nor answered, as with an HL7 message that asks for no acknowledgement while the backlog is full."""
-    monkeypatch.setattr("isthmus.connectors.handover.REST", 0.05)
-    taker = Taker()
-    source = source_stand.source()
-    await source.start(taker.accept)
-    await source_stand.put("a", 1)
-    await taker.has(1)
-    taker.handed[0].reply(None, False)
-    await taker.has(2)
-    taker.handed[1].reply(None, True)
-    await source.stop()
-    async with asyncio.timeout(20):
-        while await source_stand.left():
-            await asyncio.sleep(0.01)
-    assert source.counts == {"busy": 1}
 
 
 async def test_keys_go_side_by_side_and_each_in_order(source_stand: NatsSourceStand) -> None:
@@ -168,12 +148,12 @@ async def test_keys_go_side_by_side_and_each_in_order(source_stand: NatsSourceSt
     await taker.has(3)
     await asyncio.sleep(0.2)
     assert [json.loads(one)["id"] for one in taker.bodies] == ["a-0", "b-0", "c-0"], "the second of a key waits for the first"
-    taker.handed[1].answer(TAKEN)
+    taker.handed[1].answer("taken")
     await taker.has(4)
     assert json.loads(taker.bodies[3])["id"] == "b-1", "and for nothing else"
-    taker.word = TAKEN
+    taker.said = "taken"
     for place in (0, 2, 3):
-        taker.handed[place].answer(TAKEN)
+        taker.handed[place].answer("taken")
     await taker.has(6)
     await source.stop()
 
@@ -181,7 +161,7 @@ async def test_keys_go_side_by_side_and_each_in_order(source_stand: NatsSourceSt
 async def test_messages_that_the_stream_removed_unread_are_counted(stand: NatsStand) -> None:
     await stand.make(max_age=1, duplicate_window=1)
     source_stand = NatsSourceStand(stand)
-    taker = Taker(TAKEN)
+    taker = Taker("taken")
     source = source_stand.source()
     await source.start(taker.accept)
     await source_stand.put("a", 0)
@@ -205,7 +185,7 @@ async def test_only_our_subjects_are_taken(source_stand: NatsSourceStand) -> Non
     js, stream = source_stand.stand.js, source_stand.stand.stream
     for subject in ("a.1", "b.1", "c.1", "a.2"):
         await js.publish(f"{stream}.{subject}", subject.encode())
-    taker = Taker(TAKEN)
+    taker = Taker("taken")
     source = source_stand.source(subjects=(f"{stream}.a.*", f"{stream}.c.>"))
     await source.start(taker.accept)
     await taker.has(3)
@@ -236,7 +216,7 @@ async def test_a_server_that_is_killed_and_started_again(tmp_path: Any) -> None:
         await stand.start()
         await stand.make()
         source_stand = NatsSourceStand(stand)
-        taker = Taker(TAKEN)
+        taker = Taker("taken")
         source = source_stand.source()
         await source.start(taker.accept)
         bodies = [await source_stand.put(str(number % 7), number) for number in range(200)]

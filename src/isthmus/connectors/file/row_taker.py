@@ -16,9 +16,8 @@ from typing import BinaryIO, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
-from isthmus.connectors.answer import what_it_says
 from isthmus.connectors.file.contents import PIECE
-from isthmus.connectors.port import Reply
+from isthmus.connectors.port import Reply, Said
 from isthmus.core.contract import Violation
 from isthmus.formats.rows.declared import Declared
 from isthmus.formats.rows.manifest import Accounts
@@ -158,8 +157,8 @@ class RowTaker:
         self._way.offer(piece.body, self._reply(piece))
 
     def _reply(self, piece: Piece) -> Reply:
-        def reply(answer: bytes | None, taken: bool) -> None:
-            label, said = piece.part.label, what_it_says(answer, taken)
+        def reply(answer: bytes | None, said: Said) -> None:
+            label = piece.part.label
             if said == "busy":
                 self._again.append(piece)
             elif label.row and said == "taken":

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from isthmus.connectors.answer import what_it_says
 from isthmus.connectors.file.contents import Contents
 from isthmus.connectors.file.inbox import Flaw, Inbox, Taken
 from isthmus.connectors.file.readiness import Readiness
 from isthmus.connectors.file.row_taker import Outcome, RowTaker
 from isthmus.connectors.file.settings import FileSource
 from isthmus.connectors.file.window import Window
-from isthmus.connectors.port import Accept, Examine, Reply
+from isthmus.connectors.port import Accept, Examine, Reply, Said
 from isthmus.core.contract import Violation
 from isthmus.core.failure import Bug, Invalid, Rejected
 from isthmus.formats.rows.declared import Declared
@@ -192,8 +191,8 @@ class FolderWatch:
         taking.handed += 1
         self._window.hand_over(size)
 
-        def answered(answer: bytes | None, taken: bool) -> None:
-            reply(answer, taken)
+        def answered(answer: bytes | None, said: Said) -> None:
+            reply(answer, said)
             taking.handed -= 1
             self._window.answered(size)
             self._settle(taking)
@@ -202,8 +201,7 @@ class FolderWatch:
         accept(self.name, body, f"{self._settings.folder.name}/{taking.taken.digest[:12]}", answered)
 
     def _reply(self, taking: _Taking) -> Reply:
-        def reply(answer: bytes | None, taken: bool) -> None:
-            said = what_it_says(answer, taken)
+        def reply(answer: bytes | None, said: Said) -> None:
             if said == "busy":
                 taking.busy = True
             elif said == "refused":

@@ -22,10 +22,9 @@ import msgspec
 from aiohttp import web
 
 from isthmus.connectors.allowance import Allowance
-from isthmus.connectors.answer import is_hl7, is_json, what_it_says
 from isthmus.connectors.http.settings import HttpSource
 from isthmus.connectors.http.upload import TooLarge, Upload
-from isthmus.connectors.port import Accept
+from isthmus.connectors.port import Accept, Said
 from isthmus.connectors.tls import server_context
 from isthmus.core.failure import Rejected
 
@@ -121,15 +120,14 @@ class HttpListener:
     async def _hand_over(self, body: bytes, peer: str) -> web.Response:
         if self._accept is None:
             return self._busy()
-        answered: asyncio.Future[tuple[bytes | None, bool]] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[tuple[bytes | None, Said]] = asyncio.get_running_loop().create_future()
 
-        def reply(answer: bytes | None, taken: bool) -> None:
+        def reply(answer: bytes | None, said: Said) -> None:
             if not answered.done():
-                answered.set_result((answer, taken))
+                answered.set_result((answer, said))
 
         self._accept(self.name, body, peer, reply)
-        answer, taken = await answered
-        said = what_it_says(answer, taken)
+        answer, said = await answered
         if said == "taken":
             return self._answer(HTTPStatus.ACCEPTED, answer)
         if said == "busy":
@@ -145,10 +143,10 @@ class HttpListener:
     def _answer(self, status: HTTPStatus, answer: bytes | None, detail: str = "", headers: dict[str, str] | None = None) -> web.Response:
         """The acknowledgement as it is, but for a refusal in JSON, which becomes a member of problem details."""
         taken = status == HTTPStatus.ACCEPTED
-        if answer is not None and is_json(answer) and not taken:
+        if answer is not None and _is_json(answer) and not taken:
             return self._problem(status, detail, headers, acknowledgement=msgspec.Raw(answer))
         if answer is not None:
-            kind = _HL7 if is_hl7(answer) else "application/json" if is_json(answer) else "application/octet-stream"
+            kind = _HL7 if _is_hl7(answer) else "application/json" if _is_json(answer) else "application/octet-stream"
             return web.Response(status=status, body=answer, content_type=kind, headers=headers)
         return web.Response(status=status) if taken else self._problem(status, detail, headers)
 
@@ -156,3 +154,11 @@ class HttpListener:
         """Problem details (RFC 9457)."""
         body = msgspec.json.encode({"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail, **members})
         return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)
+
+
+def _is_hl7(answer: bytes) -> bool:
+    return answer.startswith(b"MSH")
+
+
+def _is_json(answer: bytes) -> bool:
+    return answer.lstrip().startswith(b"{")

@@ -12,7 +12,7 @@ from msgspec import Struct
 from isthmus.connectors.allowance import SMALL, Allowance
 from isthmus.connectors.mllp.keepalive import keep_alive
 from isthmus.connectors.mllp.settings import MllpSource
-from isthmus.connectors.port import Accept
+from isthmus.connectors.port import Accept, Said
 from isthmus.core.contract import Violation
 from isthmus.core.ids import derive_id
 from isthmus.formats.hl7v2 import acknowledge
@@ -50,8 +50,8 @@ class _Slot:
         self.answer: bytes | None = None
         self.done = False
 
-    def __call__(self, answer: bytes | None, taken: bool) -> None:
-        del taken  # the acknowledgement says so itself
+    def __call__(self, answer: bytes | None, said: Said) -> None:
+        del said  # the acknowledgement says so itself
         self.answer = answer
         self.done = True
         if self.size:
@@ -185,7 +185,7 @@ class Inlet(asyncio.Protocol):
         slot = _Slot(self)
         self._slots.append(slot)
         self._ending = self._discarding = True
-        slot(self._too_large(noise.data), False)
+        slot(self._too_large(noise.data), "refused")
         return True
 
     def _too_large(self, beginning: bytes) -> bytes | None:
