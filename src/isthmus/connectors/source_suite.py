@@ -67,7 +67,7 @@ class Taker:
     """A receiver in the hands of a clause. ``said``: what it says at once; None: nothing, the clause answers."""
 
     def __init__(self, said: Said | None = None) -> None:
-        self.said = said
+        self.said: Said | None = said
         self.handed: list[Handed] = []
 
     @property

@@ -14,7 +14,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from isthmus.connectors.port import Reply, Source
+from isthmus.connectors.port import Reply, Said, Source
 from isthmus.core.contract import Violation
 from isthmus.core.failure import Transient
 from isthmus.core.ids import derive_id
@@ -183,7 +183,7 @@ class Receiver:
             self._give_back([*batch, *behind])  # kept now, a sender's later message would overtake the one it has to send again
             raise
         for (arrival, reply), accepted in zip(batch, kept, strict=True):
-            self._answer(arrival.message.source, reply, accepted.ack, taken=arrival.state == "received")
+            self._answer(arrival.message.source, reply, accepted.ack, said="taken" if arrival.state == "received" else "refused")
         self._count([arrival for arrival, _ in batch], kept)
 
     async def _keep(self, arrivals: Sequence[Arrival]) -> Sequence[Accepted]:
@@ -247,7 +247,7 @@ class Receiver:
         self._turned_away[source, reason] += 1
         stamp = self._clock.now().strftime("%Y%m%d%H%M%S")
         ack = self._triage.answer(source, body, "busy", (), derive_id("busy", source, stamp, body), stamp)
-        self._answer(source, reply, ack, taken=False)
+        self._answer(source, reply, ack, said="busy")
         self._wake()
 
     def _give_back(self, batch: Sequence[tuple[Arrival, Reply]]) -> None:
@@ -261,10 +261,10 @@ class Receiver:
         for (source, reason), messages in counts.items():
             self._notify(MessagesTurnedAway(source=source, reason=reason, messages=messages))
 
-    def _answer(self, source: str, reply: Reply, ack: bytes, *, taken: bool) -> None:
+    def _answer(self, source: str, reply: Reply, ack: bytes, *, said: Said) -> None:
         """A source that fails to answer one sender must not cost the others of the batch their answers."""
         try:
-            reply(ack or None, taken)
+            reply(ack or None, said)
         except Exception as error:  # noqa: BLE001 - the source's bug; its sender has no answer and will send again
             self._notify(AnswerFailed(source=source, error=type(error).__name__))
 
