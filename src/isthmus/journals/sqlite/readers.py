@@ -50,14 +50,15 @@ class Readers:
         session: Session = self._local.session
         session.connection.execute("BEGIN")
         try:
-            if self._known is None and self._changed(session.connection):
-                session.load_fresh()
+            if self._known is None:
+                self._catch_up(session)
             return read(session)
         finally:
             session.connection.execute("COMMIT")
 
-    def _changed(self, connection: sqlite3.Connection) -> bool:
-        """Whether another process has committed since this thread looked last; what is fresh is read again only then."""
-        version = connection.execute("PRAGMA data_version").fetchone()[0]
-        seen, self._local.version = getattr(self._local, "version", None), version
-        return bool(version != seen)
+    def _catch_up(self, session: Session) -> None:
+        """Read again what is fresh, where another process has committed since this thread looked last."""
+        version = session.connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != getattr(self._local, "version", None):
+            session.load_fresh()
+            self._local.version = version
