@@ -30,6 +30,10 @@ from isthmus.journals.sealing import Keyring
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+GATHER = 0.015
+"""Seconds; see ``Engine``. Measured on one connection: acknowledged in a third of the time, for half of the CPU."""
+
+
 class Assembly(Struct, kw_only=True):
     """A site, put together and ready to start. The journal is open; whoever assembled it closes it."""
 
@@ -138,6 +142,7 @@ async def assembled(config: Config, site: Site, notify: Notify, *, node: str = "
             pseudonym=keyring.pseudonym,
             notify=notify,
             shares=shares,
+            gather=GATHER,
         )
         yield Assembly(config=config, site=site, journal=journal, sources=sources, clients=clients, engine=engine, clock=clock)
     finally:

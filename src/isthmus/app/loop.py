@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable, Coroutine
@@ -15,6 +16,8 @@ def run(main: Coroutine[Any, Any, R]) -> R:
     """Run to the end; on uvloop where it is installed, which is two to five times faster here than the standard loop."""
     # Libraries write to the log as they please, addresses and values included; what matters here is a notice of our own.
     logging.getLogger().addHandler(logging.NullHandler())
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     factory: Callable[[], asyncio.AbstractEventLoop]
     try:
         from uvloop import new_event_loop as factory  # noqa: PLC0415 - not on every system

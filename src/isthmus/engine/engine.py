@@ -59,7 +59,12 @@ class Engine:
         pseudonym: Pseudonym,
         notify: Notify,
         shares: Mapping[str, Share] | None = None,
+        gather: float = 0.0,
     ) -> None:
+        """``gather``: seconds for which translator and subscribers, when they have done all there was, let new work come together.
+        Each of their batches costs commits and hops between threads, which would otherwise take from those who wait for an
+        acknowledgement.
+        """
         _fits(site, sources, clients)
         self._site = site
         self._journal = journal
@@ -82,6 +87,7 @@ class Engine:
             )
             for name, client in clients.items()
         }
+        self._gather = gather
         self._subscribers = [self._subscriber(one, rng) for one in site.subscriptions]
         self._types: dict[str, frozenset[str]] = {one.name: one.types for one in site.subscriptions}
         self._lanes: dict[str, Lane] = {one.name: policy_for(one.classification).lane for one in site.subscriptions}
@@ -93,7 +99,9 @@ class Engine:
         if any(event.spec.type == EVENT for event in site.catalogue):
             self._subscribers.append(self._following(NAME, self._registrar.plan, "", (0.5, 30.0), rng))
             self._types[NAME] = frozenset({EVENT})
-        self._translator = Translator(site, journal, clock=clock, notify=notify, translated=self._translated, share=self._to_translate)
+        self._translator = Translator(
+            site, journal, clock=clock, notify=notify, translated=self._translated, share=self._to_translate, gather=gather
+        )
         self._receiver = Receiver(site, journal, sources, clock=clock, rng=rng, notify=notify, received=self._received)
         self._neighbours: Neighbours | None = None
         self._lifeline: Lifeline | None = None
@@ -222,6 +230,7 @@ class Engine:
             notify=self._notify,
             planned=functools.partial(self._planned, endpoint),
             mine=functools.partial(self._mine, bell.subscriber(name)),
+            gather=self._gather,
         )
 
     def _among(self, membership: Membership, shares: Mapping[str, Share]) -> Neighbours:

@@ -58,8 +58,9 @@ class Subscriber:
         notify: Notify,
         planned: Callable[[], None],
         mine: Callable[[], bool] = lambda: True,
+        gather: float = 0.0,
     ) -> None:
-        """``mine``: whether it falls to this node now."""
+        """``mine``: whether it falls to this node now; ``gather``: see ``Engine``."""
         self.name = name
         self._plan = plan
         self._journal = journal
@@ -70,6 +71,7 @@ class Subscriber:
         self._notify = notify
         self._planned = planned
         self._mine = mine
+        self._gather = gather
         self._astray = False
         """Another node may have moved the cursor."""
         self.wake = Wake(clock)
@@ -107,6 +109,8 @@ class Subscriber:
             else:
                 self._delays = 0
                 if failure is None and not not_all(envelopes, BATCH):
+                    if self._gather:
+                        await self._clock.sleep(self._gather)
                     await self.wake.wait(POLL)
 
     async def _find_cursor(self) -> None:

@@ -51,14 +51,16 @@ class Translator:
         notify: Notify,
         translated: Callable[[Mapping[str, int], AbstractSet[str]], None],
         share: Callable[[], AbstractSet[str] | None] = lambda: None,
+        gather: float = 0.0,
     ) -> None:
-        """``share``: the interfaces that this node is to translate now; None: all, also those that the site does not declare any more."""
+        """``gather``: see ``Engine``. ``share``: the interfaces that this node is to translate now; None: all, also those that the site does not declare any more."""
         self._interfaces = {one.name: one for one in site.interfaces}
         self._journal = journal
         self._clock = clock
         self._notify = notify
         self._translated = translated
         self._share = share
+        self._gather = gather
         self.wake = Wake(clock)
 
     @property
@@ -82,6 +84,8 @@ class Translator:
                 self._tell(done, results)
                 del done, results
             if not more:
+                if self._gather:
+                    await self._clock.sleep(self._gather)
                 await self.wake.wait(POLL)
 
     async def _work(self, waiting: deque[Message]) -> tuple[list[Message], list[Translated]]:

@@ -113,7 +113,7 @@ class SqliteJournal:
     # ---- stages
 
     async def untranslated(self, limit: int, interfaces: AbstractSet[str] | None = None) -> Sequence[Message]:
-        return await self._read(lambda session: stages.untranslated(session, limit, interfaces))
+        return await self._opened.readers.at_hand("untranslated", lambda session: stages.untranslated(session, limit, interfaces))
 
     async def translated(self, results: Sequence[Translated], now: datetime) -> None:
         await self._write(lambda session: stages.translated(session, results, now))
@@ -124,7 +124,7 @@ class SqliteJournal:
         return await self._write(lambda session: stages.enrol(session, subscription, types, lane, start))
 
     async def upcoming(self, subscription: str, limit: int) -> Sequence[Envelope]:
-        return await self._read(lambda session: stages.upcoming(session, subscription, limit))
+        return await self._opened.readers.at_hand("upcoming " + subscription, lambda session: stages.upcoming(session, subscription, limit))
 
     async def planned(self, subscription: str, cursor: int, results: Sequence[Planned], now: datetime, *, after: int | None = None) -> bool:
         return await self._write(lambda session: stages.planned(session, subscription, cursor, results, now, after=after))
@@ -153,7 +153,7 @@ class SqliteJournal:
         return await self._read(outbox.owners)
 
     async def next_due(self, endpoint: str) -> datetime | None:
-        return await self._read(lambda session: outbox.next_due(session, endpoint))
+        return await self._opened.readers.at_hand("next due", lambda session: outbox.next_due(session, endpoint))
 
     async def receipt(self, delivery_key: str, endpoint: str, receipt: Receipt, now: datetime) -> bool:
         return await self._write(lambda session: outbox.receipt(session, delivery_key, endpoint, receipt, now))

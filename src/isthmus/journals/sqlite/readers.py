@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,9 @@ from isthmus.journals.sqlite.schema import connect_to_read
 from isthmus.journals.sqlite.session import Known, Session, nothing_known
 
 T = TypeVar("T")
+
+QUICK = 0.002
+"""Seconds: what took longer than that goes to a thread the next time, so that no sender waits for it."""
 
 
 class Readers:
@@ -30,10 +34,28 @@ class Readers:
         self._known = known
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._ours: Session | None = None
+        """For the event loop's own thread."""
+        self._took: dict[str, float] = {}
+        """Seconds that each of the loops' reads took the last time."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="isthmus-journal-reader", initializer=self._connect)
 
     async def do(self, read: Callable[[Session], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, read)
+
+    async def at_hand(self, name: str, read: Callable[[Session], T]) -> T:
+        """What a loop reads again and again: in this thread for as long as that is quick, for what was just written is in memory, and a
+        hop to another thread and back costs more than to look at it. ``name`` tells such reads apart.
+        """
+        begun = time.perf_counter()
+        if self._took.get(name, 0.0) > QUICK:
+            result = await self.do(read)
+        else:
+            if self._ours is None:
+                self._ours = self._connected()
+            result = self._within(self._ours, read)
+        self._took[name] = time.perf_counter() - begun
+        return result
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
@@ -41,13 +63,19 @@ class Readers:
             connection.close()
 
     def _connect(self) -> None:
+        self._local.session = self._connected()
+
+    def _connected(self) -> Session:
         connection = connect_to_read(self._path)
         self._connections.append(connection)
-        self._local.session = Session(connection, self._keyring, *(self._known or nothing_known()))
+        return Session(connection, self._keyring, *(self._known or nothing_known()))
 
     def _read(self, read: Callable[[Session], T]) -> T:
-        """In one transaction, so that a story is of one moment."""
         session: Session = self._local.session
+        return self._within(session, read)
+
+    def _within(self, session: Session, read: Callable[[Session], T]) -> T:
+        """In one transaction, so that a story is of one moment."""
         session.connection.execute("BEGIN")
         try:
             if self._known is None:
