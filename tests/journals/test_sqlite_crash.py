@@ -160,7 +160,7 @@ async def test_kill_9_while_pruning_checkpointing_and_shrinking(tmp_path: Path) 
         bodies.append(bool(one.body))
     assert all(bodies[-20:])
     assert bodies.count(False) > last / 3  # the drill hurt: most were pruned
-    assert await journal.size() < 12_000 * (bodies.count(True) + 300)
+    assert await journal.size() < 9_000 * len(bodies) * 0.75  # space went back; the rest waits for the next checkpoint
     await journal.close()
     connection = connect_to_read(path)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -140,7 +140,8 @@ def _between(data: bytes, start: int, end: int) -> Iterator[tuple[What, int, int
 
 
 def _line_ends(data: bytes, start: int, end: int) -> int:
-    return data.count(b"\n", start, end) + data.count(b"\r", start, end) - data.count(b"\r\n", start, end)
+    split_in_two = end > start > 0 and data[start - 1 : start + 1] == b"\r\n"  # a frame may end between the two
+    return data.count(b"\n", start, end) + data.count(b"\r", start, end) - data.count(b"\r\n", start, end) - split_in_two
 
 
 def _split_wide(data: bytes, codec: str) -> Batch:
