@@ -13,7 +13,7 @@ from msgspec import Struct
 from isthmus import testing
 from isthmus.app.reference.docstrings import body_of, doc, field_docs, plain
 from isthmus.app.reference.markdown import code, table
-from isthmus.connectors import file, http, mllp, nats, odoo
+from isthmus.connectors import amqp, file, http, kafka, mllp, nats, odoo
 from isthmus.core import Classification, Interface, canonical, derive_id, pseudonym, subscribe
 from isthmus.formats import cloudevents, hl7v2, jsondoc
 
@@ -37,6 +37,7 @@ _CHAPTERS: tuple[tuple[str, tuple[Thing, ...]], ...] = (
     ("Send HL7 v2: `isthmus.connectors.mllp`", (mllp.Mllp,)),
     ("Write files: `isthmus.connectors.file`", (file.Folder,)),
     ("Tell other cells: `isthmus.connectors.nats`", (nats.Nats,)),
+    ("Tell a broker: `isthmus.connectors.amqp`, `isthmus.connectors.kafka`", (amqp.Amqp, kafka.Kafka)),
     ("Hear other cells: `isthmus.formats.cloudevents`", (cloudevents.Exchange,)),
     ("Test: `isthmus.testing`", (testing.assert_plans, testing.assert_plan, testing.cases, testing.plan_file)),
 )
