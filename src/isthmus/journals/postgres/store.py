@@ -56,6 +56,7 @@ _TRANSIENT: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the database lets nobody in for the moment
     asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
     TimeoutError,
