@@ -86,8 +86,8 @@ def _list(args: argparse.Namespace, terminal: Terminal) -> int:
         terminal.json([{"name": one.name, "title": one.title, "words": one.words, "needs": one.needs} for one in DRILLS.values()])
         return Exit.OK
     for one in DRILLS.values():
-        terminal.line(f"{terminal.style(f'{one.name:<16}', 'bold')}{one.title}")
-        terminal.line(f"{'':16}{one.words}", "dim")
+        terminal.line(f"{terminal.style(f'{one.name:<18}', 'bold')}{one.title}")
+        terminal.line(f"{'':18}{one.words}", "dim")
     return Exit.OK
 
 

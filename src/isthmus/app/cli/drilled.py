@@ -32,7 +32,7 @@ class Telling:
         """What is going on just now."""
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            self._terminal.out.write(f"\r\x1b[K{f'{self._name:<14}{text} …'[:width]}")
+            self._terminal.out.write(f"\r\x1b[K{f'{self._name:<17}{text} …'[:width]}")
             self._terminal.out.flush()
 
     def over(self, report: DrillReport) -> None:
@@ -47,7 +47,7 @@ class Telling:
 
 def line_of(report: DrillReport, terminal: Terminal) -> str:
     verdict = terminal.style(f"{report.verdict:<13}", _STYLES[report.verdict])
-    parts = [f"{report.name:<13} {verdict}"]
+    parts = [f"{report.name:<16} {verdict}"]
     if report.why:
         parts.append(report.why)
     if report.hurt:
@@ -61,7 +61,7 @@ def line_of(report: DrillReport, terminal: Terminal) -> str:
         wrong = f"{len(account.lost)} lost, {len(account.doubled)} doubled, {len(account.reordered)} reordered"
         parts += [counts, terminal.style(wrong, "" if account.sound else "red") if not account.sound else wrong]
     parts.append(f"took {report.seconds:.0f} s, seed {report.seed}" if report.seconds else f"seed {report.seed}")
-    return "; ".join(parts)
+    return f"{parts[0]} {'; '.join(parts[1:])}"
 
 
 def tell_end(report: CourseReport, terminal: Terminal) -> None:
