@@ -39,7 +39,7 @@ _ALONE = """
 
     def accept(source, body, peer, reply):
         answer = RowsFormat().acknowledge(body, "accepted", (), reply_id="r", at="2026")
-        asyncio.get_running_loop().call_soon(reply, answer, True)
+        asyncio.get_running_loop().call_soon(reply, answer, "taken")
 
     async def main():
         folder = pathlib.Path(sys.argv[1])
