@@ -33,7 +33,7 @@ def isthmus(*words: object, **environment: str) -> subprocess.CompletedProcess[s
 def test_the_list_explains_every_drill() -> None:
     told = isthmus("drill", "--list")
     assert told.returncode == Exit.OK
-    assert all(f"{one.name:<16}{one.title}" in told.stdout and one.words in told.stdout for one in DRILLS.values())
+    assert all(f"{one.name:<18}{one.title}" in told.stdout and one.words in told.stdout for one in DRILLS.values())
 
 
 @pytest.mark.parametrize(
