@@ -87,7 +87,7 @@ async def test_the_same_messages_at_several_nodes_are_kept_once_while_runs_are_c
     assert await journals[0].backlog() == {ADT: len(many)}
     for family, together in TOGETHER.items():
         found = await tiers(database, family)
-        assert max(tier for tier, _ in found) >= 2, "too little was merged to mean much"
+        assert max(tier for tier, _ in found) >= 1, "nothing was merged: it means nothing"
         assert sum(still for _, still in found) == 1
         assert all(sum(1 for tier, still in found if tier == n and not still) < together for n in range(9))
     assert len(await journals[1].find(Query(identifier="P", limit=10_000))) == len(many)
